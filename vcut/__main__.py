@@ -1,0 +1,6 @@
+"""``python -m vcut``."""
+
+from vcut.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Options that several commands share, written once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vcut.options import DEFAULT_SIZE
+
+Size = Annotated[
+    int,
+    typer.Option(
+        "--size", metavar="PX", help="Shorter side of what the network sees; the output keeps the source's size."
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16 or fp16.")]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="NAME|FILE|hf://…", help="Trained weights; the default ones come with vcut."),
+]
+
+__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "Size", "Weights"]

@@ -1,0 +1,62 @@
+"""What people read while a command runs. All of it goes to stderr, so that stdout stays free for results."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+@cache
+def stderr() -> Console:
+    """The one console for messages."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def error(text: str) -> None:
+    """One line that says what went wrong."""
+    _line("bold red", "error", text)
+
+
+def notice(text: str) -> None:
+    """One line that the user should know."""
+    _line("yellow", "note", text)
+
+
+def done(text: str) -> None:
+    """One line that says what was made."""
+    _line("green", "done", text)
+
+
+def progress(unit: str) -> Progress:
+    """A progress bar that counts ``unit``; a total of ``None`` pulses."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=stderr(),
+    )
+
+
+def _line(style: str, label: str, text: str) -> None:
+    from rich.text import Text
+
+    stderr().print(Text.assemble((label, style), ": ", " ".join(text.split())))

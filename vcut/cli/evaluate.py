@@ -1,0 +1,91 @@
+"""``vcut evaluate``: region similarity J and contour accuracy F on annotated sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vcut.cli import console
+from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, Size, Weights
+from vcut.errors import OptionError
+
+TABLE_WIDTH = 130
+"""Columns of text when stdout is not a terminal."""
+
+if TYPE_CHECKING:
+    from vcut.evaluation.evaluate import Report
+
+
+def evaluate(
+    root: Annotated[Path, typer.Argument(help="Folder in DAVIS layout: JPEGImages/ and Annotations/.")],
+    weights: Weights = None,
+    split: Annotated[str | None, typer.Option("--split", help="Only the sequences of ImageSets/*/SPLIT.txt.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="'copy': score the first mask, repeated, instead of a network.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the scores to FILE.")] = None,
+    size: Size = DEFAULT_SIZE,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+) -> None:
+    """Score a network on annotated sequences, as davis2017-evaluation does."""
+    from vcut.evaluation.dataset import find_sequences
+    from vcut.evaluation.evaluate import baseline_copy
+    from vcut.evaluation.evaluate import evaluate as score
+    from vcut.options import check_size
+
+    check_size(size)
+    if baseline not in (None, "copy"):
+        raise OptionError(f"unknown --baseline '{baseline}'", "the one known is 'copy'")
+    sequences = find_sequences(root, split)
+    if baseline:
+        predict, subject = baseline_copy, {"baseline": baseline}
+    else:
+        from vcut.engine.runtime import choose_runtime
+        from vcut.evaluation.network import NetworkPredictor
+        from vcut.weights import load_model
+
+        runtime = choose_runtime(device, dtype)
+        predict = NetworkPredictor(load_model(weights), runtime, size)
+        subject = {"weights": weights or "default", "size": size, "runtime": runtime.name}
+    with console.progress("sequences") as progress:
+        task = progress.add_task("evaluate", total=len(sequences), rate="")
+        report = score(
+            sequences,
+            predict,
+            on_sequence=lambda row: progress.update(
+                task, advance=1, description=row.name, rate=f"J&F {100 * row.mean()['J&F']:.1f}"
+            ),
+        )
+    _print(report)
+    if json_file is not None:
+        _write(json_file, {**report.to_json(), **subject})
+
+
+def _print(report: Report) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*report.COLUMNS, box=box.SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
+    for row in report.rows():
+        table.add_row(*row)
+    output = Console()
+    output.print(table, width=None if output.is_terminal else TABLE_WIDTH, crop=False, overflow="ignore")
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    import json
+
+    from vcut.errors import OutputError
+    from vcut.weights.atomic import replacing
+
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1))
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror})") from error

@@ -1,0 +1,68 @@
+"""``vcut segment``: cut objects out of one clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vcut.cli import console
+from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, Size, Weights
+from vcut.errors import PartialError
+
+
+def segment(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file, or a folder of pictures.")],
+    mask: Annotated[Path, typer.Option("--mask", "-m", help="Mask of the first frame; background black.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write.")] = None,
+    fmt: Annotated[
+        str | None,
+        typer.Option("--format", "-f", help="labels, matte, prores, webm or overlay; told from OUTPUT when left out."),
+    ] = None,
+    size: Size = DEFAULT_SIZE,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    weights: Weights = None,
+    rate: Annotated[str, typer.Option("--rate", help="Frames per second of a folder of pictures.")] = "25",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there.")] = False,
+) -> None:
+    """Carry a mask of the first frame through a clip, and write a cut-out.
+
+    [bold]vcut segment clip.mp4 --mask frame0.png -o cutout.mov[/bold]
+    """
+    from vcut.options import SegmentOptions, parse_rate
+
+    options = SegmentOptions(
+        input=source,
+        mask=mask,
+        output=output,
+        format=fmt,
+        size=size,
+        device=device,
+        dtype=dtype,
+        weights=weights,
+        rate=parse_rate(rate),
+        overwrite=overwrite,
+    )
+    with console.progress("frames") as progress:
+        task = progress.add_task(source.name, total=None, rate="", start=False)
+
+        def started(info, path) -> None:
+            progress.update(task, total=info.frames_estimate)
+            progress.start_task(task)
+
+        def advanced(frames: int) -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, completed=frames, rate=f"{speed:.1f} fps" if speed else "")
+
+        from vcut.pipeline import segment_video
+
+        summary = segment_video(options, on_start=started, on_frame=advanced, on_notice=console.notice)
+    fps = summary.frames / summary.model_seconds if summary.model_seconds else 0.0
+    console.done(
+        f"{summary.output}: {summary.frames} frames, {len(summary.objects)} object(s), {summary.format}; "
+        f"{summary.seconds:.1f} s, network {fps:.1f} frames/s on {summary.runtime}"
+    )
+    if summary.losses:
+        raise PartialError("; ".join(summary.losses), f"what could be read is in {summary.output}")

@@ -1,0 +1,126 @@
+"""``vcut weights``: list, show, verify and pull weight files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from vcut.errors import OutputError, WeightsError
+from vcut.weights import WeightsEntry, load_manifest, resolve
+from vcut.weights.atomic import replacing
+from vcut.weights.digest import check_file, sha256_of
+from vcut.weights.file import read_header
+from vcut.weights.manifest import DEFAULT, bundled_dir
+
+app = typer.Typer(help="List, show, verify and pull weight files.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_weights() -> None:
+    """List the weights that come with vcut."""
+    table = Table("name", "architecture", "size (MB)", "dev J&F", "file")
+    for entry in load_manifest().values():
+        score = entry.scores.get("dev", {}).get("J&F")
+        table.add_row(
+            entry.name + (" (default)" if entry.name == DEFAULT else ""),
+            entry.architecture,
+            f"{entry.size / 1e6:.1f}",
+            "-" if score is None else f"{score:g}",
+            _state(entry),
+        )
+    Console().print(table)
+
+
+def _state(entry: WeightsEntry) -> str:
+    """State of a bundled file by its size alone; ``verify`` hashes."""
+    path = bundled_dir() / entry.file
+    if not path.is_file():
+        return "missing"
+    return "present" if path.stat().st_size == entry.size else "wrong size"
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A name that 'vcut weights list' shows.")]) -> None:
+    """Show all that is known of one weight file: manifest row, header, model card."""
+    entry = _entry(name)
+    folder = bundled_dir()
+    header = read_header(folder / entry.file)
+    tensors = header.pop("tensors")
+    facts = Table(show_header=False)
+    rows = {
+        "name": entry.name,
+        "file": folder / entry.file,
+        "size": f"{entry.size / 1e6:.1f} MB",
+        "sha256": entry.sha256,
+        "licence": entry.licence,
+        "recipe": entry.recipe,
+        "preprocessing": _listed(entry.preprocessing),
+        **{f"scores ({data})": _listed(measures) for data, measures in entry.scores.items()},
+        **header,
+        "config": _listed(header["config"]),
+        "tensors": len(tensors),
+    }
+    for key, value in rows.items():
+        facts.add_row(key, Text(str(value)))  # as Text: no markup is read into a recipe's brackets
+    console = Console()
+    console.print(facts)
+    card = folder / f"{entry.name}.md"
+    if card.is_file():
+        console.print(Markdown(card.read_text(encoding="utf-8")))
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Names; left out: all.")] = None,
+) -> None:
+    """Hash weight files and compare with the manifest; exits with 5 when one is damaged or missing."""
+    entries = [_entry(name) for name in names] if names else list(load_manifest().values())
+    bad = False
+    for entry in entries:
+        try:
+            check_file(bundled_dir() / entry.file, entry, "install vcut-video again")
+            typer.echo(f"{entry.name}: ok")
+        except WeightsError as error:
+            bad = True
+            typer.echo(f"{entry.name}: {error}", err=True)
+    if bad:
+        raise typer.Exit(WeightsError.exit_code)
+
+
+@app.command()
+def pull(
+    spec: Annotated[str, typer.Argument(help="hf://owner/repo[/file][@revision], or a name.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to copy the file to.", file_okay=False)
+    ] = None,
+) -> None:
+    """Fetch a weight file into the Hub's cache, or a folder, and print its path."""
+    path = resolve(spec)
+    if output:
+        target = output / path.name
+        if not target.exists():
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
+        elif sha256_of(target) != sha256_of(path):
+            raise OutputError(f"{target} exists already and differs", "remove it, or choose another folder")
+        path = target
+    typer.echo(path)
+
+
+def _entry(name: str) -> WeightsEntry:
+    """The bundled manifest's row. Raises WeightsError for an unknown name."""
+    rows = load_manifest()
+    if name not in rows:
+        raise WeightsError(f"unknown weights '{name}'", f"known names: {', '.join(rows) or 'none'}")
+    return rows[name]

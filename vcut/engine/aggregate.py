@@ -1,0 +1,32 @@
+"""Soft aggregation of objects (RGMP 3.3, Eq. 1; the form STM made common)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LIMIT = 16.0
+"""Logits are held within this, so that a probability of exactly 0 or 1 (p within 1e-7 of it) cannot occur."""
+
+
+def aggregate_logits(logits: Tensor) -> Tensor:
+    """Label logits of background and objects.
+
+    The background's probability is ``prod(1 - p_i)``; the odds of all labels are then normalised to sum to 1.
+
+    Args:
+        logits: B,N,H,W of each object, on its own.
+
+    Returns:
+        B,N+1,H,W float32, background first; softmax over channel 1 gives label probabilities.
+    """
+    logits = logits.float().clamp(-LIMIT, LIMIT)
+    background = functional.logsigmoid(-logits).sum(1, keepdim=True)  # log prod(1 - p)
+    odds = background - torch.log(-torch.expm1(background.clamp(max=-1e-7)))
+    return torch.cat([odds.clamp(-LIMIT, LIMIT), logits], 1)
+
+
+def aggregate(logits: Tensor) -> Tensor:
+    """Label probabilities B,N+1,H,W (background first) of object logits B,N,H,W."""
+    return aggregate_logits(logits).softmax(1)

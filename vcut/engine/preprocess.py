@@ -1,0 +1,55 @@
+"""A frame on its way to the model, and masks on their way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vcut.models.base import STRIDE
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes (height, width): of the source, of the picture the model sees, and of that padded to the stride."""
+
+    source: tuple[int, int]
+    inner: tuple[int, int]
+    padded: tuple[int, int]
+
+    def to_model(self, rgb: np.ndarray, device: torch.device) -> Tensor:
+        """H,W,3 uint8 to 1,3,h,w float in 0..1, padded at the right and bottom by repeating the edge."""
+        frame = torch.from_numpy(rgb).to(device).permute(2, 0, 1)[None]
+        if self.inner != self.source:
+            frame = functional.interpolate(frame.float(), self.inner, mode="bilinear", antialias=True)
+        frame = self._pad(frame.float() / 255)
+        return frame.contiguous(memory_format=torch.channels_last)
+
+    def masks_to_model(self, labels: np.ndarray, ids: tuple[int, ...], device: torch.device) -> Tensor:
+        """H,W label map to 1,N,h,w soft masks, one an id."""
+        planes = torch.stack([torch.from_numpy(labels == i) for i in ids])[None].to(device).float()
+        if self.inner != self.source:
+            planes = functional.interpolate(planes, self.inner, mode="bilinear", antialias=True).clamp_(0, 1)
+        return self._pad(planes)
+
+    def to_source(self, planes: Tensor) -> Tensor:
+        """1,C,h,w of the padded size back to 1,C,H,W of the source, bilinear."""
+        planes = planes[..., : self.inner[0], : self.inner[1]]
+        if self.inner == self.source:
+            return planes
+        return functional.interpolate(planes, self.source, mode="bilinear", align_corners=False)
+
+    def _pad(self, planes: Tensor) -> Tensor:
+        bottom, right = self.padded[0] - planes.shape[-2], self.padded[1] - planes.shape[-1]
+        return functional.pad(planes, (0, right, 0, bottom), mode="replicate") if bottom or right else planes
+
+
+def fit(height: int, width: int, short_side: int) -> Geometry:
+    """Shrinks so that the shorter side is ``short_side``; smaller sources are not enlarged."""
+    scale = min(1.0, short_side / min(height, width))
+    inner = (max(1, round(height * scale)), max(1, round(width * scale)))
+    padded = (-(-inner[0] // STRIDE) * STRIDE, -(-inner[1] // STRIDE) * STRIDE)
+    return Geometry((height, width), inner, padded)

@@ -1,0 +1,137 @@
+"""Carries masks from frame to frame: the state of one clip, one step a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vcut.engine.aggregate import aggregate
+from vcut.engine.preprocess import Geometry, fit
+from vcut.engine.runtime import Runtime, choose_runtime
+from vcut.errors import InputError, MaskError
+from vcut.models.base import Features, Memory, SegmentationModel, other_objects
+
+OBJECTS_AT_ONCE = 8
+"""Objects that go through a model together; more go through in groups, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one frame gave, at the source's size.
+
+    Shapes: ``labels``: H,W uint8 of object ids, 0 background; ``alpha``: H,W uint8, opacity of all objects together.
+    """
+
+    labels: np.ndarray
+    alpha: np.ndarray
+
+
+class Propagator:
+    """Masks of a first frame, carried through the frames after it.
+
+    Args:
+        model: trained, e.g. from :func:`vcut.load_model`.
+        runtime: device and number format; the best there is when left out.
+        size: shorter side of the picture the model sees; smaller clips are not enlarged.
+
+    Attributes:
+        notices: sentences for the user about what had to be changed on the way (a number format that failed).
+    """
+
+    def __init__(self, model: SegmentationModel, runtime: Runtime | None = None, size: int = 480) -> None:
+        self.runtime = runtime or choose_runtime()
+        self.model = self.runtime.place(model).eval()
+        self.size = size
+        self.notices: list[str] = []
+        self._geometry: Geometry | None = None
+        self._ids: tuple[int, ...] = ()
+        self._memories: list[Memory] = []
+        self._first: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of all that is remembered; the same after every frame for models with a fixed-size context."""
+        return sum(memory.nbytes for memory in self._memories)
+
+    @torch.inference_mode()
+    def start(self, rgb: np.ndarray, labels: np.ndarray) -> Step:
+        """Takes the first frame and its masks, forgetting any clip before.
+
+        Args:
+            rgb: H,W,3 uint8.
+            labels: H,W uint8, 0 background, any other value an object's id.
+
+        Raises:
+            MaskError: no object, or another size than the frame.
+        """
+        if labels.shape != rgb.shape[:2]:
+            raise MaskError(f"mask is {labels.shape[1]}x{labels.shape[0]}, frame is {rgb.shape[1]}x{rgb.shape[0]}")
+        self._ids = tuple(int(i) for i in np.unique(labels) if i)
+        if not self._ids:
+            raise MaskError("mask marks no object", "paint the object in a colour other than black")
+        self._geometry = fit(*rgb.shape[:2], self.size)
+        masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
+        frame = self._geometry.to_model(rgb, self.runtime.device)
+        self._memories = []
+        self._first = (rgb, labels)
+        with self.runtime.autocast():
+            self._remember(frame, self.model.encode(frame), masks)
+        return Step(labels.astype(np.uint8, copy=False), np.where(labels > 0, 255, 0).astype(np.uint8))
+
+    @torch.inference_mode()
+    def step(self, rgb: np.ndarray) -> Step:
+        """Cuts the next frame.
+
+        Args:
+            rgb: H,W,3 uint8, of the first frame's size.
+
+        Raises:
+            InputError: another size than the first frame's, or no first frame yet.
+        """
+        if self._geometry is None:
+            raise InputError("no first frame yet", "call start() with a frame and its mask")
+        if rgb.shape[:2] != self._geometry.source:
+            height, width = self._geometry.source
+            raise InputError(f"frame is {rgb.shape[1]}x{rgb.shape[0]}, the first one was {width}x{height}")
+        frame = self._geometry.to_model(rgb, self.runtime.device)
+        with self.runtime.autocast():
+            features = self.model.encode(frame)
+            logits = torch.cat([self.model.segment(memory, features) for memory in self._memories], 1)
+            if self._first is not None:
+                if not logits.isfinite().all():
+                    self._fall_back(*self._first)
+                    return self.step(rgb)
+                self._first = None
+            probabilities = aggregate(logits)
+            self._remember(frame, features, probabilities[:, 1:])
+        return self._result(self._geometry.to_source(probabilities)[0])
+
+    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
+        others = other_objects(masks)
+        self._memories = [
+            self.model.remember(self._memories[i] if self._memories else None, features, frame, own, rest)
+            for i, (own, rest) in enumerate(
+                zip(masks.split(OBJECTS_AT_ONCE, 1), others.split(OBJECTS_AT_ONCE, 1), strict=True)
+            )
+        ]
+
+    def _fall_back(self, rgb: np.ndarray, labels: np.ndarray) -> None:
+        """Half precision gave no finite numbers (GTX 16xx do so): starts again in fp32."""
+        if self.runtime.dtype == torch.float32:
+            raise InputError("the model gives no finite numbers", "are these weights whole? try 'vcut weights verify'")
+        self.notices.append(f"{self.runtime.name} gives no finite numbers here: going on in fp32")
+        self.runtime = Runtime(self.runtime.device, torch.float32)
+        self.start(rgb, labels)
+
+    def _result(self, probabilities: Tensor) -> Step:
+        """N+1,H,W label probabilities to label map and opacity."""
+        best = probabilities[0]
+        labels = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+        for i, plane in zip(self._ids, probabilities[1:], strict=True):
+            labels.masked_fill_(plane > best, i)
+            best = torch.maximum(best, plane)
+        alpha = ((1 - probabilities[0]) * 255).round_().clamp_(0, 255).to(torch.uint8)
+        return Step(labels.cpu().numpy(), alpha.cpu().numpy())

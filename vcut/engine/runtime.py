@@ -1,0 +1,86 @@
+"""Where and in which number format a model runs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from vcut.errors import DeviceError, OptionError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device and the number format of its matrix products; what needs float32 keeps it (autocast)."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context to run a model in."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def place(self, model: Module) -> Module:
+        """Moves a model here, channels last (the layout convolutions are fastest in)."""
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    @property
+    def name(self) -> str:
+        """For people: ``cpu bf16``."""
+        return f"{self.device.type} {next(k for k, v in DTYPES.items() if v == self.dtype)}"
+
+
+def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
+    """The best there is, or what is asked for.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``auto``, ``fp32``, ``bf16``, ``fp16``. ``auto`` is bf16 where the hardware multiplies it, else fp16 on
+            CUDA, else fp32.
+
+    Raises:
+        OptionError: an unknown name.
+        DeviceError: a device or format that is not to be had here.
+    """
+    chosen = _device(device)
+    if dtype == "auto":
+        return Runtime(chosen, _best_dtype(chosen))
+    if dtype not in DTYPES:
+        raise OptionError(f"unknown --dtype '{dtype}'", f"known ones: auto, {', '.join(DTYPES)}")
+    if chosen.type == "cpu" and dtype == "fp16":
+        raise DeviceError("fp16 is not supported on the CPU", "use --dtype bf16 or fp32")
+    return Runtime(chosen, DTYPES[dtype])
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdigit())):
+        raise OptionError(f"unknown --device '{name}'", f"known ones: {', '.join(DEVICES)}, cuda:N")
+    if kind == "cuda" and (not torch.cuda.is_available() or int(index or 0) >= torch.cuda.device_count()):
+        raise DeviceError(f"no CUDA device for --device {name}", "use --device cpu, or check the NVIDIA driver")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("no Apple GPU for --device mps", "use --device cpu")
+    return torch.device(name)
+
+
+def _best_dtype(device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu":
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return torch.bfloat16 if native() else torch.float32
+    return torch.float32

@@ -1,0 +1,1 @@
+"""Judge a tracker: DAVIS measures over annotated data sets."""

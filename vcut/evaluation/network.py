@@ -1,0 +1,37 @@
+"""A network as a predictor for :func:`vcut.evaluation.evaluate.evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from vcut.engine.propagator import Propagator
+from vcut.engine.runtime import Runtime
+from vcut.evaluation.dataset import Sequence
+from vcut.masks.labels import Labels
+from vcut.models.base import SegmentationModel
+
+
+class NetworkPredictor:
+    """Carries a sequence's first annotation through its frames.
+
+    Args:
+        model: trained.
+        runtime: where it runs.
+        size: shorter side of the picture it sees.
+    """
+
+    def __init__(self, model: SegmentationModel, runtime: Runtime, size: int) -> None:
+        self.propagator = Propagator(model, runtime, size)
+
+    def __call__(self, sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
+        """Label maps H,W uint8 from the first annotated frame on."""
+        started = False
+        for path in sequence.frames[sequence.start :]:
+            with Image.open(path) as image:
+                rgb = np.asarray(image.convert("RGB"))
+            step = self.propagator.step(rgb) if started else self.propagator.start(rgb, first.labels)
+            started = True
+            yield step.labels

@@ -1,0 +1,1 @@
+"""The networks: one architecture a file, the parts they share in ``parts``."""

@@ -1,0 +1,151 @@
+"""The one interface every model answers: ``encode``, ``remember``, ``segment``.
+
+Shapes: B clips (1 when a clip is being cut), N objects a clip, H x W a frame padded to the stride of 16. Objects are a
+batch dimension; inside a model they are folded into it as B*N, object fastest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+STRIDE = 16
+"""Frames are padded to a multiple of this."""
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet statistics of RGB in 0..1, as the trunks were trained with."""
+
+
+class TensorRecord:
+    """Mixin for dataclasses of tensors (nested records and ``None`` allowed)."""
+
+    def map(self, function: Any) -> Self:
+        """The same record with ``function`` applied to every tensor in it."""
+        changed = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changed[field.name] = function(value)
+            elif isinstance(value, TensorRecord):
+                changed[field.name] = value.map(function)
+        return dataclasses.replace(self, **changed)  # type: ignore[type-var]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors held."""
+        total = 0
+
+        def count(tensor: Tensor) -> Tensor:
+            nonlocal total
+            total += tensor.numel() * tensor.element_size()
+            return tensor
+
+        self.map(count)
+        return total
+
+
+@dataclass(frozen=True)
+class Features(TensorRecord):
+    """What a frame looks like, shared by all objects. Names end in their stride.
+
+    Shapes: ``f2``: B,C2,H/2,W/2; ``f4``, ``f8``, ``f16`` likewise; ``key``: B,C_K,H/16,W/16; ``query``:
+    B,C_N,H/16,W/16;
+    ``value``: B,C_M,H/16,W/16. A model leaves out what it does not use.
+    """
+
+    f2: Tensor
+    f4: Tensor
+    f8: Tensor
+    f16: Tensor
+    key: Tensor | None
+    query: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class Memory(TensorRecord):
+    """What is known of the objects from past frames; of a fixed size for ``gc``, ``gam`` and ``gam-s``."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of a network; stored in its weight file."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """From :meth:`to_dict`; lists become tuples. Raises TypeError for an unknown field."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+class SegmentationModel(nn.Module):
+    """A network that carries masks from frame to frame.
+
+    Attributes:
+        architecture: name in :mod:`vcut.models.registry`.
+        config: its sizes.
+    """
+
+    architecture: str
+    config: ModelConfig
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def normalise(self, frames: Tensor) -> Tensor:
+        """RGB in 0..1 to what the trunk was trained on."""
+        return (frames - self.mean) / self.std
+
+    @abstractmethod
+    def encode(self, frames: Tensor) -> Features:
+        """Features of frames: B,3,H,W, RGB in 0..1, H and W multiples of 16. Once a frame, for all objects."""
+
+    @abstractmethod
+    def remember(
+        self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
+    ) -> Memory:
+        """A new memory that knows this frame too.
+
+        Args:
+            memory: what was known before, ``None`` at the first frame.
+            features: of ``frames``.
+            frames: B,3,H,W, RGB in 0..1.
+            masks: B,N,H,W, soft masks in 0..1 after aggregation.
+            others: B,N,H,W, for each object the sum of all others' masks (:func:`other_objects`); an argument of
+            its own so
+                that many objects can go through in groups.
+        """
+
+    @abstractmethod
+    def segment(self, memory: Memory, features: Features) -> Tensor:
+        """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
+
+
+def fold_objects(tensor: Tensor) -> Tensor:
+    """B,N,... to B*N,..."""
+    return tensor.flatten(0, 1)
+
+
+def per_object(tensor: Tensor, objects: int) -> Tensor:
+    """Repeats B,... for every object: B*N,... (a view without copy when B is 1)."""
+    if objects == 1:
+        return tensor
+    if tensor.shape[0] == 1:
+        return tensor.expand(objects, *tensor.shape[1:])
+    return tensor.repeat_interleave(objects, 0)
+
+
+def other_objects(masks: Tensor) -> Tensor:
+    """For each object the sum of the others' masks, B,N,H,W in 0..1."""
+    return (masks.sum(1, keepdim=True) - masks).clamp(0, 1)

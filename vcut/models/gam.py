@@ -1,0 +1,233 @@
+"""GAM: Real-time High-Resolution Video Object Segmentation (Wang et al.; CVM 2023), and our small variant ``gam-s``.
+
+Both are configs of one class. ``gam`` is the paper's network. ``gam-s`` keeps its idea (frame and mask encoded apart, a
+fixed-size global context, a mask embedding) and changes what costs a CPU most and what little training needs most:
+
+* ResNet-18 for frames; a light mask encoder that builds on the frame's features instead of encoding the picture again;
+* the normalised context (see :mod:`vcut.models.parts.context`);
+* besides the context, pixel matching with the first frame and, in a window, with the frame just past. Each holds one
+  frame, so memory stays fixed in time;
+* a slim decoder that ends at stride 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcut.models.base import (
+    Features,
+    Memory,
+    ModelConfig,
+    SegmentationModel,
+    TensorRecord,
+    fold_objects,
+    per_object,
+)
+from vcut.models.parts import context, matching
+from vcut.models.parts.attention import ChannelAttention
+from vcut.models.parts.backbone import Trunk
+from vcut.models.parts.decoder import Decoder
+from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
+from vcut.models.parts.layers import ResBlock, conv1, conv3, initialise
+
+SHARPNESS = 6.0
+"""Gain of untrained keys. With it a softmax over them picks out few locations: matching ImageNet features through
+a random
+projection then carries a mask at IoU 0.8 (motorbike, 8 frames on, stride 16), where a gain of 1 averages the whole
+frame."""
+
+
+@dataclass(frozen=True)
+class GAMConfig(ModelConfig):
+    """Sizes and switches; the defaults are the paper's network.
+
+    Attributes:
+        trunk: frame encoder.
+        mask_encoder: ``resnet18`` (picture and masks from the start), or ``light`` (masks only, joined by frame
+        features).
+        key_channels: C_N.
+        value_channels: C_M.
+        context: how the global context weighs locations.
+        reference: match with the first frame, too.
+        window: match with the frame just past within so many locations at stride 16; 0 leaves it out.
+        channel_attention: Eq. 4-7.
+        previous_masks: masks the embedding sees (Eq. 8: 3); 0 leaves it out.
+        widths: decoder channels at strides 16, 8, 4.
+        slim, fine: see :class:`vcut.models.parts.decoder.Decoder`.
+    """
+
+    trunk: str = "resnet50"
+    mask_encoder: str = "resnet18"
+    key_channels: int = 128
+    value_channels: int = 512
+    context: context.ContextKind = "raw"
+    reference: bool = False
+    window: int = 0
+    channel_attention: bool = True
+    previous_masks: int = 3
+    widths: tuple[int, int, int] = (256, 256, 256)
+    slim: bool = False
+    fine: int = 0
+
+
+SMALL = GAMConfig(
+    trunk="resnet18",
+    mask_encoder="light",
+    key_channels=64,
+    value_channels=256,
+    context="softmax",
+    reference=True,
+    window=7,
+    channel_attention=False,
+    previous_masks=1,
+    widths=(256, 128, 64),
+    slim=True,
+    fine=32,
+)
+
+
+@dataclass(frozen=True)
+class Keyframe(TensorRecord):
+    """One remembered frame at stride 16: ``key`` B,C_N,H,W for all objects, ``value`` B*N,C_M,H,W of each."""
+
+    key: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class GAMMemory(Memory):
+    """Fixed in time: context of each object, first and last frame (``None`` when not used), the last soft masks.
+
+    ``masks``: B*N,2*previous_masks,H/4,W/4, newest first: own, others, own, others, ...
+    """
+
+    context: context.Context
+    reference: Keyframe | None
+    previous: Keyframe | None
+    masks: Tensor | None
+
+
+class ResNetMaskEncoder(nn.Module):
+    """Picture, the object's mask and the others' through a ResNet-18; the frame's own features join at stride 16."""
+
+    def __init__(self, channels: tuple[int, int, int, int], outputs: int) -> None:
+        super().__init__()
+        self.trunk = Trunk("resnet18", extra=2)
+        self.fuse = ResBlock(self.trunk.channels[3] + channels[3], outputs)
+        self.out = ResBlock(outputs)
+
+    def forward(self, frames: Tensor, features: Features, masks: Tensor, objects: int) -> Tensor:
+        pictures = per_object(frames, objects)
+        x = self.trunk(torch.cat([pictures, masks.to(pictures.dtype)], 1))[3]
+        return self.out(self.fuse(torch.cat([x, per_object(features.f16, objects)], 1)))
+
+
+class LightMaskEncoder(nn.Module):
+    """The object's mask and the others' down to stride 16, joined by the frame's features at strides 4, 8 and 16."""
+
+    def __init__(self, channels: tuple[int, int, int, int], outputs: int) -> None:
+        super().__init__()
+        self.stem2 = nn.Conv2d(2, 32, 7, 2, 3)
+        self.down4, self.join4 = conv3(32, 64, 2), conv1(channels[1], 64)
+        self.down8, self.join8, self.block8 = conv3(64, 128, 2), conv1(channels[2], 128), ResBlock(128)
+        self.down16, self.join16 = conv3(128, outputs, 2), conv1(channels[3], outputs)
+        self.block16, self.out = ResBlock(outputs), ResBlock(outputs)
+
+    def forward(self, frames: Tensor, features: Features, masks: Tensor, objects: int) -> Tensor:
+        masks = masks.to(features.f16.dtype)
+        x = functional.relu(self.stem2(masks.contiguous(memory_format=torch.channels_last)), inplace=True)
+        x = functional.relu(self.down4(x) + per_object(self.join4(features.f4), objects), inplace=True)
+        x = self.block8(self.down8(x) + per_object(self.join8(features.f8), objects))
+        x = self.down16(functional.relu(x)) + per_object(self.join16(features.f16), objects)
+        return self.out(self.block16(x))
+
+
+class GAM(SegmentationModel):
+    """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
+
+    def __init__(self, config: GAMConfig, architecture: str = "gam") -> None:
+        super().__init__()
+        self.config = config
+        self.architecture = architecture
+        self.frame_encoder = Trunk(config.trunk)
+        channels = self.frame_encoder.channels
+        encoder = ResNetMaskEncoder if config.mask_encoder == "resnet18" else LightMaskEncoder
+        self.mask_encoder = encoder(channels, config.value_channels)
+        self.query = conv3(channels[3], config.key_channels)
+        self.matches = config.reference or config.window > 0
+        if self.matches:
+            self.key = conv3(channels[3], config.key_channels)
+        self.value = conv3(channels[3], config.value_channels)
+        reads = 1 + config.reference + (config.window > 0)
+        self.mix = conv1(reads * config.value_channels, config.value_channels) if reads > 1 else None
+        self.channel_attention = ChannelAttention() if config.channel_attention else None
+        self.compress = conv3(config.value_channels, config.widths[0])
+        self.embedding = (
+            MaskEmbedding(config.previous_masks, config.widths[2] // 2, config.widths[2])
+            if config.previous_masks
+            else None
+        )
+        self.decoder = Decoder(channels[:3], config.widths, config.slim, config.fine)
+        initialise(self)
+        with torch.no_grad():
+            for projection in ([self.key] if self.matches else []) + [self.query] * (config.context == "softmax"):
+                projection.weight.mul_(SHARPNESS)
+
+    def trunks(self) -> list[Trunk]:
+        """The trunks that start from ImageNet."""
+        encoder = self.mask_encoder
+        return [self.frame_encoder, *([encoder.trunk] if isinstance(encoder, ResNetMaskEncoder) else [])]
+
+    def encode(self, frames: Tensor) -> Features:
+        f2, f4, f8, f16 = self.frame_encoder(self.normalise(frames))
+        return Features(f2, f4, f8, f16, self.key(f16) if self.matches else None, self.query(f16), self.value(f16))
+
+    def remember(
+        self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
+    ) -> GAMMemory:
+        past = memory if isinstance(memory, GAMMemory) else None
+        objects = masks.shape[1]
+        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        value = self.mask_encoder(self.normalise(frames), features, both, objects)
+        # one encoder for memory and query (3.2.2): the frame's query features are its key in the context
+        new = context.summarise(per_object(features.query, objects), value, self.config.context)
+        keyframe = Keyframe(features.key, value) if features.key is not None else None
+        reference = past.reference if past else keyframe if self.config.reference else None
+        return GAMMemory(
+            context.merge(past.context, new) if past else new,
+            reference,
+            keyframe if self.config.window else None,
+            self._push_masks(past, both) if self.embedding else None,
+        )
+
+    def _push_masks(self, past: GAMMemory | None, masks: Tensor) -> Tensor:
+        newest = shrink_masks(masks)
+        count = self.config.previous_masks
+        if past is None or past.masks is None:
+            return newest.repeat(1, count, 1, 1)
+        return torch.cat([newest, past.masks], 1)[:, : 2 * count]
+
+    def segment(self, memory: Memory, features: Features) -> Tensor:
+        assert isinstance(memory, GAMMemory)
+        objects = memory.context.product.shape[0] // features.f16.shape[0]
+        local = per_object(features.value, objects)
+        query = per_object(features.query, objects)
+        reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
+        if memory.reference is not None:
+            weights = matching.affinity(features.key, memory.reference.key)
+            reads.append(matching.gather(weights, memory.reference.value, objects))
+        if memory.previous is not None:
+            weights = matching.affinity(features.key, memory.previous.key, self.config.window)
+            reads.append(matching.gather(weights, memory.previous.value, objects))
+        # 3.2.4: distributed context and local features are summed at every location
+        x = (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
+        if self.channel_attention:
+            x = self.channel_attention(x)
+        embedding = None
+        if self.embedding is not None and memory.masks is not None:
+            embedding = self.embedding(memory.masks.to(x.dtype))
+        return self.decoder(self.compress(x), features, objects, embedding)

@@ -1,0 +1,77 @@
+"""GC: Fast Video Object Segmentation using the Global Context Module (Li, Shen, Shan; ECCV 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, per_object
+from vcut.models.parts import context
+from vcut.models.parts.backbone import Trunk
+from vcut.models.parts.decoder import Decoder
+from vcut.models.parts.layers import conv3, initialise
+
+
+@dataclass(frozen=True)
+class GCConfig(ModelConfig):
+    """Sizes as in the paper, section 3.2 (C_N = 128, C_M = 512, 256 channels after compression)."""
+
+    trunk: str = "resnet50"
+    key_channels: int = 128
+    value_channels: int = 512
+    context: context.ContextKind = "raw"
+    widths: tuple[int, int, int] = (256, 256, 256)
+
+
+@dataclass(frozen=True)
+class GCMemory(Memory):
+    """The global context G_t of every object."""
+
+    context: context.Context
+
+
+class GC(SegmentationModel):
+    """Context encoder (frame + mask), current encoder (frame), context module, STM's decoder."""
+
+    architecture = "gc"
+
+    def __init__(self, config: GCConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.context_encoder = Trunk(config.trunk, extra=1)
+        self.current_encoder = Trunk(config.trunk)
+        c2, c4, c8, c16 = self.current_encoder.channels
+        self.key = conv3(c16, config.key_channels)
+        self.memory_value = conv3(c16, config.value_channels)
+        self.query = conv3(c16, config.key_channels)
+        self.value = conv3(c16, config.value_channels)
+        self.compress = conv3(2 * config.value_channels, config.widths[0])
+        self.decoder = Decoder((c2, c4, c8), config.widths, slim=False, fine=0)
+        initialise(self)
+
+    def trunks(self) -> list[Trunk]:
+        """The trunks that start from ImageNet."""
+        return [self.context_encoder, self.current_encoder]
+
+    def encode(self, frames: Tensor) -> Features:
+        f2, f4, f8, f16 = self.current_encoder(self.normalise(frames))
+        return Features(f2, f4, f8, f16, None, self.query(f16), self.value(f16))
+
+    def remember(
+        self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
+    ) -> GCMemory:
+        objects = masks.shape[1]
+        pictures = per_object(self.normalise(frames), objects)
+        f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
+        new = context.summarise(self.key(f16), self.memory_value(f16), self.config.context)
+        return GCMemory(context.merge(memory.context, new) if isinstance(memory, GCMemory) else new)
+
+    def segment(self, memory: Memory, features: Features) -> Tensor:
+        assert isinstance(memory, GCMemory)
+        objects = memory.context.product.shape[0] // features.f16.shape[0]
+        read = context.distribute(per_object(features.query, objects), memory.context, self.config.context)
+        local = per_object(features.value, objects)
+        x = self.compress(torch.cat([read.to(local.dtype), local], 1))
+        return self.decoder(x, features, objects, None)

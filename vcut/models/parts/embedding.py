@@ -1,0 +1,52 @@
+"""Mask embedding module (GAM 3.4, Eq. 8): where the object was in the last frames."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vcut.models.parts.layers import conv3
+
+MASK_STRIDE = 4
+
+
+@lru_cache(maxsize=8)
+def positions(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """1,3,H,W: height and width in -1..1, and distance from the centre (P of Eq. 8)."""
+    y = torch.linspace(-1, 1, height, device=device).view(-1, 1).expand(height, width)
+    x = torch.linspace(-1, 1, width, device=device).expand(height, width)
+    return torch.stack([y, x, (y.square() + x.square()).sqrt()])[None].to(dtype)
+
+
+def shrink_masks(masks: Tensor) -> Tensor:
+    """Soft masks ...,H,W to stride 4 by area."""
+    return functional.avg_pool2d(masks, MASK_STRIDE)
+
+
+class MaskEmbedding(nn.Module):
+    """Four convolutions over past masks and positions.
+
+    The paper's ``E^i`` has two channels; they are taken to be the object's own mask and the others'.
+
+    Args:
+        masks: how many past masks (the paper: 3).
+        hidden: channels inside.
+        outputs: channels out.
+    """
+
+    def __init__(self, masks: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        widths = (2 * masks + 3, hidden, hidden, hidden, outputs)
+        layers: list[nn.Module] = []
+        for inputs, width in pairwise(widths):
+            layers += [conv3(inputs, width), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, masks: Tensor) -> Tensor:
+        """B*N,2*masks,H/4,W/4 to B*N,outputs,H/4,W/4."""
+        place = positions(*masks.shape[-2:], masks.device, masks.dtype)
+        return self.layers(torch.cat([masks, place.expand(masks.shape[0], -1, -1, -1)], 1))

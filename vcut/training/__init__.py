@@ -1,0 +1,1 @@
+"""Training: clips from stills and video, losses, and a trainer that resumes."""

@@ -1,0 +1,144 @@
+"""Packs training pictures and videos once into memory-mapped files, so that loading never waits for a decoder.
+
+A pack is two files: ``NAME.bin``, raw bytes (for each picture H x W x 3 RGB, then H x W object ids), and
+``NAME.npz``, where
+each picture starts, its size, the clip it belongs to (its own for a still), and the pixel count of each object.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vcut.errors import InputError
+
+MAX_IDS = 32
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture on its way into a pack: file of the image, file of its mask (or alpha), or none, and its clip's
+    name."""
+
+    image: Path
+    mask: Path | None
+    clip: str
+
+
+class Pack:
+    """A packed set, read-only and memory-mapped.
+
+    Attributes:
+        clips: for each clip the indices of its pictures, in order.
+        areas: P,32 pixel counts of object ids 0..31 of each picture.
+    """
+
+    def __init__(self, base: Path) -> None:
+        index = np.load(base.with_suffix(".npz"))
+        self.offsets, self.sizes, self.areas = index["offsets"], index["sizes"], index["areas"]
+        clip = index["clips"]
+        self.clips = [np.flatnonzero(clip == c) for c in range(int(clip.max()) + 1)] if len(clip) else []
+        self.bytes = np.memmap(base.with_suffix(".bin"), np.uint8, "r")
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def image(self, index: int) -> np.ndarray:
+        """H,W,3 uint8 view."""
+        h, w = self.sizes[index]
+        start = self.offsets[index]
+        return self.bytes[start : start + h * w * 3].reshape(h, w, 3)
+
+    def mask(self, index: int) -> np.ndarray:
+        """H,W uint8 view of object ids."""
+        h, w = self.sizes[index]
+        start = self.offsets[index] + h * w * 3
+        return self.bytes[start : start + h * w].reshape(h, w)
+
+    def objects(self, index: int, low: float = 0.01, high: float = 0.7) -> list[int]:
+        """Ids whose share of the picture is between ``low`` and ``high``."""
+        share = self.areas[index] / np.prod(self.sizes[index])
+        return [int(i) for i in np.flatnonzero((share > low) & (share < high)) if i > 0]
+
+
+def still_pictures(root: Path) -> Iterator[Picture]:
+    """``root/static/<set>/images`` with ``masks`` or ``alpha``."""
+    for images in sorted((root / "static").glob("*/images")):
+        for image in sorted(images.iterdir()):
+            for kind in ("masks", "alpha"):
+                mask = images.parent / kind / f"{image.stem}.png"
+                if mask.is_file():
+                    yield Picture(image, mask, str(image))
+
+
+def backgrounds(root: Path) -> Iterator[Picture]:
+    """``root/backgrounds/<set>/images``."""
+    for image in sorted((root / "backgrounds").glob("*/images/*")):
+        yield Picture(image, None, str(image))
+
+
+def video_frames(root: Path) -> Iterator[Picture]:
+    """``root/video/<set>/JPEGImages/<clip>`` with ``Annotations``."""
+    for folder in sorted((root / "video").glob("*/JPEGImages/*")):
+        for image in sorted(folder.iterdir()):
+            mask = folder.parents[1] / "Annotations" / folder.name / f"{image.stem}.png"
+            if mask.is_file():
+                yield Picture(image, mask, folder.name)
+
+
+def _ids(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Object ids of a mask file: indexed as they are; grey or alpha at half."""
+    with Image.open(path) as mask:
+        if mask.size != size:
+            mask = mask.resize(size, Image.Resampling.NEAREST)
+        if mask.mode == "P":
+            ids = np.array(mask)
+            ids[(ids >= MAX_IDS)] = 0
+            return ids
+        grey = mask.getchannel("A") if "A" in mask.getbands() else mask.convert("L")
+        return (np.array(grey) > 127).astype(np.uint8)
+
+
+def write_pack(base: Path, pictures: Iterable[Picture]) -> int:
+    """Packs pictures under ``base`` (.bin, .npz), written under temporary names first; returns how many."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    offsets, sizes, clips, areas, names = [], [], [], [], {}
+    start = 0
+    temporary = base.with_suffix(".bin.tmp")
+    with temporary.open("wb") as file:
+        for picture in pictures:
+            with Image.open(picture.image) as image:
+                rgb = np.array(image.convert("RGB"))
+            h, w = rgb.shape[:2]
+            ids = np.zeros((h, w), np.uint8) if picture.mask is None else _ids(picture.mask, (w, h))
+            file.write(rgb.tobytes())
+            file.write(ids.tobytes())
+            offsets.append(start)
+            sizes.append((h, w))
+            clips.append(names.setdefault(picture.clip, len(names)))
+            areas.append(np.bincount(ids.ravel(), minlength=MAX_IDS))
+            start += h * w * 4
+    if not offsets:
+        temporary.unlink()
+        raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
+    with base.with_suffix(".npz.tmp").open("wb") as file:
+        np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas)
+    os.replace(temporary, base.with_suffix(".bin"))
+    os.replace(base.with_suffix(".npz.tmp"), base.with_suffix(".npz"))
+    return len(offsets)
+
+
+SOURCES = {"stills": still_pictures, "backgrounds": backgrounds, "video": video_frames}
+
+
+def open_packs(data: Path, packed: Path) -> dict[str, Pack]:
+    """The three packs of a data folder, made on first use in ``packed``."""
+    for name, source in SOURCES.items():
+        if not (packed / f"{name}.npz").is_file():
+            write_pack(packed / name, source(data))
+    return {name: Pack(packed / name) for name in SOURCES}

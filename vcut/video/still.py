@@ -1,0 +1,42 @@
+"""One frame of a clip as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from vcut.errors import InputError, OutputError
+from vcut.video.reader import open_source
+
+
+def save_frame(source: Path, output: Path, index: int, overwrite: bool = False) -> tuple[int, int]:
+    """Writes frame ``index`` (from 0) of a clip, upright, as a lossless PNG; returns its width and height.
+
+    Raises:
+        InputError: unreadable clip, or one with fewer frames.
+        OutputError: not a .png, there already, or not writable.
+    """
+    if output.suffix.lower() != ".png":
+        raise OutputError(f"{output} is not a .png", "a mask must be drawn on lossless pixels: name it .png")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists", "give --overwrite to replace it")
+    with open_source(source) as clip:
+        seen = 0
+        for frame in clip:
+            seen = frame.index + 1
+            if frame.index == index:
+                break
+        else:
+            raise InputError(f"{source} has {seen} frames, no frame {index}", f"give --at 0 to {seen - 1}")
+    temporary = output.with_name(f".{output.name}.vcut-tmp")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(frame.rgb).save(temporary, "png")
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write {output} ({error.strerror or error})", "choose another place with -o"
+        ) from error
+    return frame.rgb.shape[1], frame.rgb.shape[0]

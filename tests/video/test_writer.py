@@ -238,6 +238,26 @@ def test_nothing_is_left_after_an_exception(
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=by_name)
+def test_a_full_disk_is_one_line_and_leaves_nothing(noisy_clip: MakeClip, tmp_path: Path, fmt: Format) -> None:
+    def noise(frame: Frame) -> Cutout:
+        return Cutout(frame, *np.random.default_rng(0).integers(0, 255, (2, 96, 128), np.uint8))
+
+    resource = pytest.importorskip("resource")
+    clip = noisy_clip(tmp_path / "clip.mp4")
+    out = tmp_path / "out" / f"result{fmt.suffix}"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OutputError) as caught:
+            convert(clip, out, fmt, noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert f"cannot write {out}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert os.listdir(out.parent) == []
+
+
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=by_name)
 def test_no_frames_is_an_error(clip: Path, tmp_path: Path, fmt: Format) -> None:
     out = tmp_path / "out" / f"result{fmt.suffix}"
     with (

@@ -25,6 +25,12 @@ def row(result: Result, name: str) -> str:
     return next(line for line in result.stdout.splitlines() if name in line)
 
 
+@pytest.mark.parametrize("command", ["list", "show", "verify", "pull"])
+def test_every_command_has_help(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0 and "Usage:" in result.stdout
+
+
 def test_list_shows_what_there_is_and_the_state_of_each_file(bundled: Path) -> None:
     path = bundled / "other.safetensors"
     megabytes = f"{path.stat().st_size / 1e6:.1f}"

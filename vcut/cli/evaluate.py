@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,8 +75,7 @@ def _print(report: Report) -> None:
         column.no_wrap = True
     for row in report.rows():
         table.add_row(*row)
-    output = Console()
-    output.print(table, width=None if output.is_terminal else TABLE_WIDTH, crop=False, overflow="ignore")
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -100,7 +100,9 @@ def verify(
 
 @app.command()
 def pull(
-    spec: Annotated[str, typer.Argument(help="hf://owner/repo[/file][@revision], or a name.")],
+    spec: Annotated[
+        str, typer.Argument(help="hf://owner/repo or hf://owner/repo/file, with @revision if need be; or a name.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to copy the file to.", file_okay=False)
     ] = None,

@@ -49,7 +49,7 @@ class Propagator:
         self._geometry: Geometry | None = None
         self._ids: tuple[int, ...] = ()
         self._memories: list[Memory] = []
-        self._first: tuple[np.ndarray, np.ndarray] | None = None
+        self._first: tuple[np.ndarray, np.ndarray] | None = None  # kept until a first step has worked
 
     @property
     def memory_bytes(self) -> int:
@@ -100,13 +100,14 @@ class Propagator:
         with self.runtime.autocast():
             features = self.model.encode(frame)
             logits = torch.cat([self.model.segment(memory, features) for memory in self._memories], 1)
-            if self._first is not None:
-                if not logits.isfinite().all():
-                    self._fall_back(*self._first)
-                    return self.step(rgb)
-                self._first = None
-            probabilities = aggregate(logits)
-            self._remember(frame, features, probabilities[:, 1:])
+            failed = self._first is not None and not logits.isfinite().all()
+            if not failed:
+                probabilities = aggregate(logits)
+                self._remember(frame, features, probabilities[:, 1:])
+        if failed:
+            self._fall_back(*self._first)
+            return self.step(rgb)
+        self._first = None
         return self._result(self._geometry.to_source(probabilities)[0])
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:

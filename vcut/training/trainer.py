@@ -234,7 +234,7 @@ class Trainer:
     def export(self) -> Path:
         """Writes the running mean of the weights to ``weights.safetensors`` in the run's folder."""
         path = self.folder / "weights.safetensors"
-        save_weights(path, self.mean, extra={"trained": f"{self.step} steps of {self.options.batch} clips"})
+        save_weights(path, self.mean, extra={"trained": "yes", "clips": str(self.step * self.options.batch)})
         return path
 
     def _load(self) -> None:

@@ -217,10 +217,11 @@ class SequenceWriter(Writer):
 
     def _write(self, cutout: Cutout) -> None:
         target = self._temporary / f"{cutout.frame.index:0{self._digits}d}.png"
-        if self.format.content == "labels":
-            save_indexed(target, cutout.labels)
-        else:
-            Image.fromarray(cutout.alpha).save(target)
+        with target.open("wb") as file:
+            if self.format.content == "labels":
+                save_indexed(file, cutout.labels)
+            else:
+                Image.fromarray(cutout.alpha).save(file, format="PNG")
 
     def _end(self, complete: bool) -> None:
         """Every file is complete as soon as it is written."""

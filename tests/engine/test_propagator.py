@@ -1,0 +1,156 @@
+"""The step from frame to frame, with untrained networks: what must hold whatever the weights are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vcut.engine import propagator as module
+from vcut.engine.preprocess import fit
+from vcut.engine.propagator import Propagator
+from vcut.engine.runtime import Runtime, choose_runtime
+from vcut.errors import DeviceError, InputError, MaskError, OptionError
+from vcut.models.registry import build_model
+
+CPU = Runtime(torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return build_model("gam-s")
+
+
+def clip(frames: int, height: int = 70, width: int = 101) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), np.uint8)
+
+
+def blocks(ids: list[int], height: int = 70, width: int = 101) -> np.ndarray:
+    labels = np.zeros((height, width), np.uint8)
+    for n, i in enumerate(ids):
+        labels[6 * n : 6 * n + 5, 20:60] = i
+    return labels
+
+
+def test_memory_is_flat_in_time(model):
+    frames = clip(25)
+    propagator = Propagator(model, CPU)
+    propagator.start(frames[0], blocks([1, 2]))
+    size = propagator.memory_bytes
+    for frame in frames[1:]:
+        propagator.step(frame)
+        assert propagator.memory_bytes == size
+    assert size > 0
+
+
+def test_results_have_the_sources_size_and_the_users_ids(model):
+    frames, labels = clip(3), blocks([7, 200])
+    propagator = Propagator(model, CPU, size=64)
+    first = propagator.start(frames[0], labels)
+    assert np.array_equal(first.labels, labels)
+    assert set(np.unique(first.alpha)) == {0, 255}
+    step = propagator.step(frames[1])
+    assert step.labels.shape == step.alpha.shape == (70, 101)
+    assert step.labels.dtype == step.alpha.dtype == np.uint8
+    assert set(np.unique(step.labels)) <= {0, 7, 200}
+
+
+def test_alpha_and_labels_agree(model):
+    frames = clip(2)
+    propagator = Propagator(model, CPU)
+    propagator.start(frames[0], blocks([1]))
+    step = propagator.step(frames[1])
+    assert (step.alpha[step.labels == 1] >= 127).all()
+    assert (step.alpha[step.labels == 0] <= 128).all()
+
+
+def test_many_objects_in_groups_equal_all_at_once(model, monkeypatch):
+    frames, labels = clip(3), blocks(list(range(1, 8)))
+    results = []
+    for at_once in (3, 100):
+        monkeypatch.setattr(module, "OBJECTS_AT_ONCE", at_once)
+        propagator = Propagator(model, CPU)
+        propagator.start(frames[0], labels)
+        results.append([propagator.step(frame) for frame in frames[1:]])
+    for a, b in zip(*results, strict=True):
+        assert (a.labels != b.labels).mean() < 0.01
+        assert np.abs(a.alpha.astype(int) - b.alpha).max() <= 2
+
+
+def test_start_forgets_the_clip_before(model):
+    frames = clip(4)
+    propagator = Propagator(model, CPU)
+    propagator.start(frames[0], blocks([1]))
+    expected = propagator.step(frames[1])
+    propagator.start(frames[3], blocks([5]))
+    propagator.step(frames[2])
+    propagator.start(frames[0], blocks([1]))
+    assert np.array_equal(propagator.step(frames[1]).alpha, expected.alpha)
+
+
+def test_not_finite_in_half_precision_goes_on_in_fp32():
+    torch.manual_seed(0)
+    model = build_model("gam-s")
+    real = model.segment
+
+    def broken_in_bf16(memory, features):
+        logits = real(memory, features)
+        return logits * float("nan") if torch.is_autocast_enabled("cpu") else logits
+
+    model.segment = broken_in_bf16
+    frames = clip(3)
+    propagator = Propagator(model, Runtime(torch.device("cpu"), torch.bfloat16))
+    propagator.start(frames[0], blocks([1]))
+    got = propagator.step(frames[1])
+    assert propagator.runtime.dtype == torch.float32
+    assert "fp32" in propagator.notices[0]
+    model.segment = real
+    plain = Propagator(model, CPU)
+    plain.start(frames[0], blocks([1]))
+    assert np.array_equal(got.labels, plain.step(frames[1]).labels)
+
+
+def test_misuse_is_an_error_in_one_line(model):
+    frames = clip(2)
+    propagator = Propagator(model, CPU)
+    with pytest.raises(InputError, match="no first frame"):
+        propagator.step(frames[0])
+    with pytest.raises(MaskError, match="no object"):
+        propagator.start(frames[0], np.zeros((70, 101), np.uint8))
+    with pytest.raises(MaskError, match="10x20.*101x70"):
+        propagator.start(frames[0], np.ones((20, 10), np.uint8))
+    propagator.start(frames[0], blocks([1]))
+    with pytest.raises(InputError, match="101x70"):
+        propagator.step(frames[1][:, :50])
+
+
+def test_fit_shrinks_keeps_aspect_and_pads_to_the_stride():
+    geometry = fit(1080, 1920, 480)
+    assert geometry.inner == (480, 853) and geometry.padded == (480, 864)
+    assert fit(1920, 1080, 480).inner == (853, 480)
+    assert fit(240, 320, 480).inner == (240, 320)
+    assert fit(480, 854, 480).padded == (480, 864)
+
+
+def test_frame_goes_to_the_model_and_back():
+    rgb = np.tile(np.linspace(0, 255, 101, dtype=np.uint8)[None, :, None], (70, 1, 3))
+    geometry = fit(70, 101, 480)
+    tensor = geometry.to_model(rgb, torch.device("cpu"))
+    assert tensor.shape == (1, 3, 80, 112) and 0 <= tensor.min() and tensor.max() <= 1
+    back = geometry.to_source(tensor)
+    assert np.array_equal((back[0].permute(1, 2, 0) * 255).round().byte().numpy(), rgb)
+
+
+def test_runtime_names():
+    assert choose_runtime("cpu", "fp32").name == "cpu fp32"
+    assert choose_runtime("cpu", "bf16").dtype == torch.bfloat16
+    for device, dtype, error in [
+        ("tpu", "auto", OptionError),
+        ("cpu:x", "auto", OptionError),
+        ("cpu", "int8", OptionError),
+        ("cpu", "fp16", DeviceError),
+        ("cuda:99", "auto", DeviceError),
+    ]:
+        with pytest.raises(error):
+            choose_runtime(device, dtype)

@@ -1,0 +1,104 @@
+"""Every architecture through the one interface."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vcut.engine.aggregate import aggregate
+from vcut.errors import OptionError, WeightsError
+from vcut.models.base import other_objects
+from vcut.models.registry import ARCHITECTURES, build_model
+
+HEIGHT, WIDTH = 64, 96
+
+
+@pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
+def model(request):
+    torch.manual_seed(0)
+    return build_model(request.param).eval()
+
+
+def frames_and_masks(objects: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    masks = torch.zeros(1, objects, HEIGHT, WIDTH)
+    for i in range(objects):
+        masks[:, i, 8 * i : 8 * i + 8, 10:40] = 1
+    return torch.rand(4, 1, 3, HEIGHT, WIDTH, generator=generator), masks
+
+
+@torch.no_grad()
+def test_three_verbs_carry_objects_with_a_memory_of_fixed_size(model):
+    frames, masks = frames_and_masks(3)
+    memory, sizes = None, []
+    for frame in frames:
+        features = model.encode(frame)
+        if memory is not None:
+            logits = model.segment(memory, features)
+            assert logits.shape == (1, 3, HEIGHT, WIDTH) and logits.dtype == torch.float32
+            assert logits.isfinite().all()
+            masks = aggregate(logits)[:, 1:]
+        memory = model.remember(memory, features, frame, masks, other_objects(masks))
+        sizes.append(memory.nbytes)
+    assert len(set(sizes)) == 1 and sizes[0] > 0
+    assert memory.context.frames.flatten().tolist() == [4, 4, 4]
+
+
+@torch.no_grad()
+def test_objects_in_a_batch_equal_objects_one_by_one(model):
+    frames, masks = frames_and_masks(3)
+    others = other_objects(masks)
+    features = [model.encode(frame) for frame in frames[:2]]
+    together = model.remember(None, features[0], frames[0], masks, others)
+    logits = model.segment(together, features[1])
+    for i in range(3):
+        alone = model.remember(None, features[0], frames[0], masks[:, i : i + 1], others[:, i : i + 1])
+        one = model.segment(alone, features[1])
+        torch.testing.assert_close(one[:, 0], logits[:, i], rtol=1e-3, atol=1e-3 * logits.std().item())
+
+
+@torch.no_grad()
+def test_clips_in_a_batch_equal_clips_one_by_one(model):
+    frames, masks = frames_and_masks(2)
+    pair = torch.cat([frames[0], frames[1]])
+    both = torch.cat([masks, masks.flip(-1)])
+    later = torch.cat([frames[2], frames[3]])
+    memory = model.remember(None, model.encode(pair), pair, both, other_objects(both))
+    logits = model.segment(memory, model.encode(later))
+    own = both[1:]
+    memory = model.remember(None, model.encode(frames[1]), frames[1], own, other_objects(own))
+    alone = model.segment(memory, model.encode(frames[3]))
+    torch.testing.assert_close(alone[0], logits[1], rtol=1e-3, atol=1e-3 * logits.std().item())
+
+
+@torch.no_grad()
+def test_the_mask_decides_what_is_read(model):
+    frames, masks = frames_and_masks(1)
+    features = model.encode(frames[0])
+    outcomes = []
+    for mask in (masks, masks.flip(-2)):
+        memory = model.remember(None, features, frames[0], mask, other_objects(mask))
+        outcomes.append(model.segment(memory, features))
+    assert (outcomes[0] - outcomes[1]).abs().max() > 1e-3
+
+
+def test_a_config_describes_its_model(model):
+    twin = build_model(model.architecture, model.config.to_dict())
+    assert twin.config == model.config
+    twin.load_state_dict(model.state_dict())
+
+
+def test_papers_sizes():
+    gc, gam = build_model("gc"), build_model("gam")
+    for config in (gc.config, gam.config):
+        assert (config.key_channels, config.value_channels, config.context) == (128, 512, "raw")
+    assert gam.config.channel_attention and gam.config.previous_masks == 3
+    parameters = sum(p.numel() for p in gc.parameters()) / 1e6
+    assert parameters == pytest.approx(38, abs=1)  # GC Table 2: 38 M
+
+
+def test_unknown_names_are_errors_in_one_line():
+    with pytest.raises(OptionError, match="known ones: gc, gam, gam-s"):
+        build_model("resnet")
+    with pytest.raises(WeightsError, match="does not fit this version"):
+        build_model("gc", {"wings": 2})

@@ -1,0 +1,146 @@
+"""Parts of the networks against what their papers define."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional
+from torchvision.models import resnet18, resnet50
+
+from vcut.engine.aggregate import aggregate
+from vcut.models.parts import context, matching
+from vcut.models.parts.attention import ChannelAttention
+from vcut.models.parts.backbone import Trunk
+from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_trunk_with_folded_norm_equals_torchvision(name, tmp_path):
+    torch.manual_seed(0)
+    reference = {"resnet18": resnet18, "resnet50": resnet50}[name]()
+    for module in reference.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 1)
+            torch.nn.init.normal_(module.bias, 0, 0.2)
+    if name == "resnet50":  # the trunk at hand is "v1": stride on the first convolution of a block
+        for layer in (reference.layer2, reference.layer3):
+            layer[0].conv1.stride, layer[0].conv2.stride = (2, 2), (1, 1)
+    reference.eval()
+    save_file({k: v for k, v in reference.state_dict().items() if "num_batches" not in k}, tmp_path / "t.safetensors")
+    trunk = Trunk(name, extra=1)
+    trunk.load_imagenet(tmp_path / "t.safetensors")
+    x = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        f4 = reference.layer1(reference.maxpool(functional.relu(reference.bn1(reference.conv1(x)))))
+        expected = reference.layer3(reference.layer2(f4))
+        mask = torch.rand(2, 1, 64, 96)
+        f2, got4, f8, f16 = trunk(torch.cat([x, mask], 1))  # extra inputs start with no say
+    torch.testing.assert_close(got4, f4, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(f16, expected, rtol=1e-3, atol=1e-4)
+    assert [tuple(f.shape[1:]) for f in (f2, got4, f8, f16)] == [
+        (c, 64 // s, 96 // s) for c, s in zip(trunk.channels, (2, 4, 8, 16), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["raw", "softmax"])
+def test_context_does_not_depend_on_resolution(kind):
+    torch.manual_seed(0)
+    key, value, query = torch.randn(2, 8, 6, 7), torch.randn(2, 12, 6, 7), torch.randn(2, 8, 3, 3)
+    small = context.distribute(query, context.summarise(key, value, kind), kind)
+    big = context.summarise(
+        functional.interpolate(key, scale_factor=4), functional.interpolate(value, scale_factor=4), kind
+    )
+    torch.testing.assert_close(context.distribute(query, big, kind), small, rtol=1e-4, atol=1e-5)
+
+
+def test_raw_context_is_the_papers_equations():
+    torch.manual_seed(0)
+    keys, values = torch.randn(3, 1, 8, 4, 5), torch.randn(3, 1, 6, 4, 5)
+    query = torch.randn(1, 8, 4, 5)
+    state = context.summarise(keys[0], values[0], "raw")
+    g = torch.einsum("nhw,mhw->nm", keys[0, 0], values[0, 0]) / 20
+    for t in (2, 3):
+        state = context.merge(state, context.summarise(keys[t - 1], values[t - 1], "raw"))
+        c = torch.einsum("nhw,mhw->nm", keys[t - 1, 0], values[t - 1, 0]) / 20
+        g = (t - 1) / t * g + c / t
+    read = context.distribute(query, state, "raw")
+    torch.testing.assert_close(read[0], torch.einsum("nhw,nm->mhw", query[0], g), rtol=1e-4, atol=1e-5)
+
+
+def test_every_frame_counts_the_same_in_the_context():
+    torch.manual_seed(0)
+    frames = [context.summarise(torch.randn(1, 8, 4, 4), torch.randn(1, 6, 4, 4), "softmax") for _ in range(5)]
+
+    def fold(order):
+        state = frames[order[0]]
+        for i in order[1:]:
+            state = context.merge(state, frames[i])
+        return state
+
+    a, b = fold([0, 1, 2, 3, 4]), fold([3, 1, 4, 0, 2])
+    torch.testing.assert_close(a.product, b.product)
+    torch.testing.assert_close(a.mass, b.mass)
+    assert a.frames.item() == 5
+
+
+def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():
+    torch.manual_seed(0)
+    query, key = torch.randn(1, 4, 6, 9), torch.randn(1, 4, 6, 9)
+    weights = matching.affinity(query, key)
+    distance = (key.flatten(2)[0].T[:, None] - query.flatten(2)[0].T[None]).square().sum(2)
+    torch.testing.assert_close(weights[0], (-distance / 2).softmax(0), rtol=1e-4, atol=1e-6)
+    near = matching.affinity(query, key, radius=2)[0]
+    ys, xs = torch.arange(6).repeat_interleave(9), torch.arange(9).repeat(6)
+    far = ((ys[:, None] - ys).abs() > 2) | ((xs[:, None] - xs).abs() > 2)
+    assert near[far].abs().max() == 0
+    torch.testing.assert_close(near.sum(0), torch.ones(54))
+
+
+def test_matching_a_frame_with_itself_gives_its_values_back():
+    torch.manual_seed(0)
+    key, value = 20 * torch.randn(1, 16, 5, 6), torch.randn(3, 7, 5, 6)
+    read = matching.gather(matching.affinity(key, key), value, objects=3)
+    torch.testing.assert_close(read, value, rtol=1e-3, atol=1e-3)
+
+
+def test_channel_attention_is_the_identity_at_first_and_equation_7_later():
+    torch.manual_seed(0)
+    x = torch.randn(1, 5, 3, 4)
+    attention = ChannelAttention()
+    assert torch.equal(attention(x), x)
+    attention.alpha.data.fill_(0.5)
+    f = x.flatten(2)[0]
+    relation = (f @ f.T / 12).exp()
+    relation = relation / relation.sum(0, keepdim=True)
+    expected = 0.5 * (f.T @ relation).T + f
+    torch.testing.assert_close(attention(x).flatten(2)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_mask_embedding_sees_masks_at_stride_4():
+    masks = torch.zeros(1, 2, 32, 48)
+    masks[..., 8:16, 4:12] = 1
+    small = shrink_masks(masks)
+    assert small.shape == (1, 2, 8, 12)
+    assert small[0, 0, 2:4, 1:3].min() == 1 and small.sum() == 8
+    assert MaskEmbedding(1, 4, 6)(small).shape == (1, 6, 8, 12)
+
+
+def test_aggregation_is_the_stm_formula():
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(2, 3, 4, 5)
+    p = logits.double().sigmoid()
+    all_p = torch.cat([(1 - p).prod(1, keepdim=True), p], 1).clamp(1e-7, 1 - 1e-7)
+    odds = all_p / (1 - all_p)
+    expected = odds / odds.sum(1, keepdim=True)
+    torch.testing.assert_close(aggregate(logits).double(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_aggregation_stays_finite_when_all_is_certain():
+    for value in (-1e4, 1e4):
+        probabilities = aggregate(torch.full((1, 2, 2, 2), value))
+        assert probabilities.isfinite().all()
+        torch.testing.assert_close(probabilities.sum(1), torch.ones(1, 2, 2))
+    assert aggregate(torch.full((1, 2, 1, 1), -1e4))[0, 0].item() > 0.999

@@ -34,7 +34,7 @@ def done(text: str) -> None:
 
 
 def progress(unit: str) -> Progress:
-    """A progress bar that counts ``unit``; a total of ``None`` pulses."""
+    """A progress bar that counts ``unit``, not started yet; a total of ``None`` pulses."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

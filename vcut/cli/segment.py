@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vcut.cli import console
 from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, Size, Weights
 from vcut.errors import PartialError
+
+if TYPE_CHECKING:
+    from vcut.video.probe import VideoInfo
 
 
 def segment(
@@ -45,20 +48,23 @@ def segment(
         rate=parse_rate(rate),
         overwrite=overwrite,
     )
-    with console.progress("frames") as progress:
-        task = progress.add_task(source.name, total=None, rate="", start=False)
+    from vcut.pipeline import segment_video
 
-        def started(info, path) -> None:
-            progress.update(task, total=info.frames_estimate)
-            progress.start_task(task)
+    progress = console.progress("frames")
+    task = progress.add_task(source.name, total=None, rate="")
 
-        def advanced(frames: int) -> None:
-            speed = progress.tasks[0].speed
-            progress.update(task, completed=frames, rate=f"{speed:.1f} fps" if speed else "")
+    def started(info: VideoInfo, output: Path) -> None:
+        progress.update(task, total=info.frames_estimate)
+        progress.start()
 
-        from vcut.pipeline import segment_video
+    def advanced(frames: int) -> None:
+        speed = progress.tasks[0].speed
+        progress.update(task, completed=frames, rate=f"{speed:.1f} fps" if speed else "")
 
+    try:
         summary = segment_video(options, on_start=started, on_frame=advanced, on_notice=console.notice)
+    finally:
+        progress.stop()
     fps = summary.frames / summary.model_seconds if summary.model_seconds else 0.0
     console.done(
         f"{summary.output}: {summary.frames} frames, {len(summary.objects)} object(s), {summary.format}; "

@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from vcut.errors import OutputError, WeightsError
+from vcut.errors import OptionError, OutputError, WeightsError
 from vcut.weights import WeightsEntry, load_manifest, resolve
 from vcut.weights.atomic import replacing
 from vcut.weights.digest import check_file, sha256_of
@@ -126,3 +126,27 @@ def _entry(name: str) -> WeightsEntry:
     if name not in rows:
         raise WeightsError(f"unknown weights '{name}'", f"known names: {', '.join(rows) or 'none'}")
     return rows[name]
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="Trained weights, as 'vcut train' writes them.")],
+    name: Annotated[str, typer.Argument(help="The name that --weights will take.")],
+    recipe: Annotated[str, typer.Option(help="How they were trained, in a sentence.")],
+    licence: Annotated[str, typer.Option(help="What they may be used for, in a sentence.")],
+    folder: Annotated[Path, typer.Option(help="Folder of manifest.json.")] = Path("weights"),
+    score: Annotated[
+        list[str] | None, typer.Option(metavar="DATA=FILE", help="Scores that 'vcut evaluate --json' wrote.")
+    ] = None,
+) -> None:
+    """Put trained weights into a weights folder, with their row in its manifest."""
+    from vcut.weights import publish as room
+
+    scores = {}
+    for pair in score or []:
+        data, equals, path = pair.partition("=")
+        if not equals:
+            raise OptionError(f"--score {pair} is not DATA=FILE", "for example --score dev=dev.json")
+        scores[data] = Path(path)
+    entry = room.publish(file, name, folder, scores, recipe, licence)
+    typer.echo(f"{folder / entry.file}: {entry.size / 1e6:.1f} MB, sha256 {entry.sha256[:12]}")

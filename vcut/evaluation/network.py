@@ -31,7 +31,7 @@ class NetworkPredictor:
         started = False
         for path in sequence.frames[sequence.start :]:
             with Image.open(path) as image:
-                rgb = np.asarray(image.convert("RGB"))
+                rgb = np.array(image.convert("RGB"))
             step = self.propagator.step(rgb) if started else self.propagator.start(rgb, first.labels)
             started = True
             yield step.labels

@@ -90,13 +90,13 @@ def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():
     torch.manual_seed(0)
     query, key = torch.randn(1, 4, 6, 9), torch.randn(1, 4, 6, 9)
     weights = matching.affinity(query, key)
-    distance = (key.flatten(2)[0].T[:, None] - query.flatten(2)[0].T[None]).square().sum(2)
-    torch.testing.assert_close(weights[0], (-distance / 2).softmax(0), rtol=1e-4, atol=1e-6)
+    distance = (query.flatten(2)[0].T[:, None] - key.flatten(2)[0].T[None]).square().sum(2)
+    torch.testing.assert_close(weights[0], (-distance / 2).softmax(1), rtol=1e-4, atol=1e-6)
     near = matching.affinity(query, key, radius=2)[0]
     ys, xs = torch.arange(6).repeat_interleave(9), torch.arange(9).repeat(6)
     far = ((ys[:, None] - ys).abs() > 2) | ((xs[:, None] - xs).abs() > 2)
     assert near[far].abs().max() == 0
-    torch.testing.assert_close(near.sum(0), torch.ones(54))
+    torch.testing.assert_close(near.sum(1), torch.ones(54))
 
 
 def test_matching_a_frame_with_itself_gives_its_values_back():

@@ -36,15 +36,21 @@ class Propagator:
         model: trained, e.g. from :func:`vcut.load_model`.
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; smaller clips are not enlarged.
+        every: a frame in so many is remembered in full; of those between only the masks are.
 
     Attributes:
         notices: sentences for the user about what had to be changed on the way (a number format that failed).
     """
 
-    def __init__(self, model: SegmentationModel, runtime: Runtime | None = None, size: int = 480) -> None:
+    def __init__(
+        self, model: SegmentationModel, runtime: Runtime | None = None, size: int = 480, every: int = 1
+    ) -> None:
         self.runtime = runtime or choose_runtime()
-        self.model = self.runtime.place(model).eval()
+        self.model = self.runtime.prepare(model)
+        self._given = model
         self.size = size
+        self.every = every
+        self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
         self._ids: tuple[int, ...] = ()
@@ -76,6 +82,7 @@ class Propagator:
         masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
         frame = self._geometry.to_model(rgb, self.runtime.device)
         self._memories = []
+        self._frames = 0
         self._first = (rgb, labels)
         with self.runtime.autocast():
             self._remember(frame, self.model.encode(frame), masks)
@@ -111,13 +118,16 @@ class Propagator:
         return self._result(self._geometry.to_source(probabilities)[0])
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
-        others = other_objects(masks)
+        groups = zip(masks.split(OBJECTS_AT_ONCE, 1), other_objects(masks).split(OBJECTS_AT_ONCE, 1), strict=True)
+        past = self._memories or [None] * -(-masks.shape[1] // OBJECTS_AT_ONCE)
+        whole = self._frames % self.every == 0
         self._memories = [
-            self.model.remember(self._memories[i] if self._memories else None, features, frame, own, rest)
-            for i, (own, rest) in enumerate(
-                zip(masks.split(OBJECTS_AT_ONCE, 1), others.split(OBJECTS_AT_ONCE, 1), strict=True)
-            )
+            self.model.remember(memory, features, frame, own, others)
+            if whole or memory is None
+            else self.model.glance(memory, own, others)
+            for memory, (own, others) in zip(past, groups, strict=True)
         ]
+        self._frames += 1
 
     def _fall_back(self, rgb: np.ndarray, labels: np.ndarray) -> None:
         """Half precision gave no finite numbers (GTX 16xx do so): starts again in fp32."""
@@ -125,6 +135,7 @@ class Propagator:
             raise InputError("the model gives no finite numbers", "are these weights whole? try 'vcut weights verify'")
         self.notices.append(f"{self.runtime.name} gives no finite numbers here: going on in fp32")
         self.runtime = Runtime(self.runtime.device, torch.float32)
+        self.model = self.runtime.prepare(self._given)
         self.start(rgb, labels)
 
     def _result(self, probabilities: Tensor) -> Step:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import ctypes
+import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -15,6 +20,12 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 Module = TypeVar("Module", bound=nn.Module)
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+"""Parameters of glibc's mallopt(3)."""
+
+MALLOC = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30, M_TOP_PAD: 64 << 20}
+"""Bytes; 32 MiB is the highest threshold that glibc takes."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +41,32 @@ class Runtime:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
-    def place(self, model: Module) -> Module:
-        """Moves a model here, channels last (the layout convolutions are fastest in)."""
-        return model.to(self.device, memory_format=torch.channels_last)
+    def prepare(self, model: Module) -> Module:
+        """A copy of a model to infer with: here, in this number format, channels last (fastest for convolutions)."""
+        ready = copy.deepcopy(model).eval().requires_grad_(False)
+        for parameter in ready.parameters():
+            parameter.data = parameter.data.to(self.dtype)
+        return ready.to(self.device, memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:
         """For people: ``cpu bf16``."""
         return f"{self.device.type} {next(k for k, v in DTYPES.items() if v == self.dtype)}"
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Lets glibc keep what the model frees for its next step, instead of returning it to the system page by page.
+
+    Every step allocates and frees the same large tensors; without this a CPU spends 10 to 15 % of a step on page faults.
+    Does nothing on systems without glibc. The environment's own MALLOC_ settings go first.
+    """
+    if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in MALLOC.items():
+            mallopt(parameter, value)
 
 
 def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
@@ -53,6 +82,8 @@ def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
         DeviceError: a device or format that is not to be had here.
     """
     chosen = _device(device)
+    if chosen.type == "cpu":
+        keep_freed_memory()
     if dtype == "auto":
         return Runtime(chosen, _best_dtype(chosen))
     if dtype not in DTYPES:

@@ -98,15 +98,6 @@ class SegmentationModel(nn.Module):
     architecture: str
     config: ModelConfig
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-
-    def normalise(self, frames: Tensor) -> Tensor:
-        """RGB in 0..1 to what the trunk was trained on."""
-        return (frames - self.mean) / self.std
-
     @abstractmethod
     def encode(self, frames: Tensor) -> Features:
         """Features of frames: B,3,H,W, RGB in 0..1, H and W multiples of 16. Once a frame, for all objects."""
@@ -127,9 +118,20 @@ class SegmentationModel(nn.Module):
                 that many objects can go through in groups.
         """
 
+    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
+        """A new memory after a frame that is not worth :meth:`remember`: only what is cheap to keep of its masks."""
+        return memory
+
     @abstractmethod
     def segment(self, memory: Memory, features: Features) -> Tensor:
         """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
+
+
+def normalise(frames: Tensor) -> Tensor:
+    """RGB in 0..1 to what the trunks were trained on."""
+    scale = torch.tensor([1 / s for s in STD], device=frames.device).view(1, 3, 1, 1)
+    shift = torch.tensor([-m / s for m, s in zip(MEAN, STD, strict=True)], device=frames.device).view(1, 3, 1, 1)
+    return torch.addcmul(shift, frames, scale)
 
 
 def fold_objects(tensor: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ fixed-size global context, a mask embedding) and changes what costs a CPU most a
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,7 @@ from vcut.models.base import (
     SegmentationModel,
     TensorRecord,
     fold_objects,
+    normalise,
     per_object,
 )
 from vcut.models.parts import context, matching
@@ -121,7 +123,7 @@ class ResNetMaskEncoder(nn.Module):
         self.out = ResBlock(outputs)
 
     def forward(self, frames: Tensor, features: Features, masks: Tensor, objects: int) -> Tensor:
-        pictures = per_object(frames, objects)
+        pictures = per_object(normalise(frames), objects)
         x = self.trunk(torch.cat([pictures, masks.to(pictures.dtype)], 1))[3]
         return self.out(self.fuse(torch.cat([x, per_object(features.f16, objects)], 1)))
 
@@ -183,7 +185,7 @@ class GAM(SegmentationModel):
         return [self.frame_encoder, *([encoder.trunk] if isinstance(encoder, ResNetMaskEncoder) else [])]
 
     def encode(self, frames: Tensor) -> Features:
-        f2, f4, f8, f16 = self.frame_encoder(self.normalise(frames))
+        f2, f4, f8, f16 = self.frame_encoder(normalise(frames))
         return Features(f2, f4, f8, f16, self.key(f16) if self.matches else None, self.query(f16), self.value(f16))
 
     def remember(
@@ -192,7 +194,7 @@ class GAM(SegmentationModel):
         past = memory if isinstance(memory, GAMMemory) else None
         objects = masks.shape[1]
         both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
-        value = self.mask_encoder(self.normalise(frames), features, both, objects)
+        value = self.mask_encoder(frames, features, both, objects)
         # one encoder for memory and query (3.2.2): the frame's query features are its key in the context
         new = context.summarise(per_object(features.query, objects), value, self.config.context)
         keyframe = Keyframe(features.key, value) if features.key is not None else None
@@ -203,6 +205,13 @@ class GAM(SegmentationModel):
             keyframe if self.config.window else None,
             self._push_masks(past, both) if self.embedding else None,
         )
+
+    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
+        assert isinstance(memory, GAMMemory)
+        if self.embedding is None:
+            return memory
+        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        return dataclasses.replace(memory, masks=self._push_masks(memory, both))
 
     def _push_masks(self, past: GAMMemory | None, masks: Tensor) -> Tensor:
         newest = shrink_masks(masks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, per_object
+from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, normalise, per_object
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
@@ -56,14 +56,14 @@ class GC(SegmentationModel):
         return [self.context_encoder, self.current_encoder]
 
     def encode(self, frames: Tensor) -> Features:
-        f2, f4, f8, f16 = self.current_encoder(self.normalise(frames))
+        f2, f4, f8, f16 = self.current_encoder(normalise(frames))
         return Features(f2, f4, f8, f16, None, self.query(f16), self.value(f16))
 
     def remember(
         self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
     ) -> GCMemory:
         objects = masks.shape[1]
-        pictures = per_object(self.normalise(frames), objects)
+        pictures = per_object(normalise(frames), objects)
         f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
         new = context.summarise(self.key(f16), self.memory_value(f16), self.config.context)
         return GCMemory(context.merge(memory.context, new) if isinstance(memory, GCMemory) else new)

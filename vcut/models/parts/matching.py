@@ -13,10 +13,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vcut.models.base import per_object
+
 
 @lru_cache(maxsize=4)
 def _outside(height: int, width: int, radius: int, device: torch.device) -> Tensor:
-    """HW,HW: true where two locations are further apart than ``radius`` in either direction."""
+    """HW,HW, symmetric: true where two locations are further apart than ``radius`` in either direction."""
     ys = torch.arange(height, device=device).repeat_interleave(width)
     xs = torch.arange(width, device=device).repeat(height)
     return ((ys[:, None] - ys).abs() > radius) | ((xs[:, None] - xs).abs() > radius)
@@ -30,21 +32,27 @@ def affinity(query: Tensor, key: Tensor, radius: int | None = None) -> Tensor:
         radius: locations further away than this (in locations) are left out.
 
     Returns:
-        B,HW remembered,HW current; columns sum to 1.
+        B,HW current,HW remembered, in the query's number format; rows sum to 1.
     """
     height, width = query.shape[-2:]
     with torch.autocast(query.device.type, enabled=False):
-        q, k = query.flatten(2).float(), key.flatten(2).float()
-        scores = torch.matmul(k.transpose(1, 2), q).mul_(2).sub_(k.square().sum(1).unsqueeze(2))
-        scores = scores / math.sqrt(q.shape[1])
-    if radius is not None:
-        scores = scores.masked_fill(_outside(height, width, radius, query.device), float("-inf"))
-    return scores.softmax(1)
+        q, k = _locations(query).float(), _locations(key).float()
+        scale = 1 / math.sqrt(q.shape[2])
+        # |q - k|^2 without |q|^2, which is the same for all remembered locations and drops out of the softmax
+        norms = k.square().sum(2).unsqueeze(1)
+        scores = torch.baddbmm(norms, q, k.transpose(1, 2), beta=-scale, alpha=2 * scale)
+        if radius is not None:
+            scores.masked_fill_(_outside(height, width, radius, query.device), float("-inf"))
+        return scores.softmax(2).to(query.dtype)
 
 
 def gather(weights: Tensor, value: Tensor, objects: int) -> Tensor:
     """Carries values over: ``weights`` B,HW,HW and ``value`` B*N,C,H,W -> B*N,C,H,W."""
-    _, channels, height, width = value.shape
-    value = value.reshape(-1, objects * channels, height * width)
-    read = torch.matmul(value, weights.to(value.dtype))
-    return read.view(-1, channels, height, width)
+    height, width = value.shape[-2:]
+    read = torch.matmul(per_object(weights.to(value.dtype), objects), _locations(value))
+    return read.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def _locations(x: Tensor) -> Tensor:
+    """B,C,H,W to B,HW,C: a view when channels are last in memory."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)

@@ -19,13 +19,14 @@ class SegmentOptions:
 
     Attributes:
         input: a video file, a folder of pictures, or one picture.
-        mask: mask of the first frame.
+        mask: mask of the first frame (see ``start``).
         output: file or folder to write; told from ``input`` and ``format`` when ``None``.
         format: a name in :mod:`vcut.video.formats`; told from ``output`` when ``None``.
         size: shorter side of the picture the model sees, pixels.
         device, dtype: see :func:`vcut.engine.runtime.choose_runtime`.
         weights: manifest name, file or ``hf://``; the default weights when ``None``.
         rate: frames per second of a folder of pictures.
+        start: number of the frame, from 0, that the mask belongs to; the frames before it are left out.
         overwrite: replace an output that is there.
 
     Raises:
@@ -41,10 +42,13 @@ class SegmentOptions:
     dtype: str = "auto"
     weights: str | None = None
     rate: Fraction = Fraction(25)
+    start: int = 0
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         check_size(self.size)
+        if self.start < 0:
+            raise OptionError(f"--start {self.start} is before the first frame", "frames are numbered from 0")
         if self.rate <= 0:
             raise OptionError(
                 f"--rate {self.rate} is not a frame rate", "give frames per second, e.g. 25 or 30000/1001"

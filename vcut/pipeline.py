@@ -14,6 +14,7 @@ from pathlib import Path
 from vcut.engine.propagator import Propagator
 from vcut.engine.queues import WriteBehind, read_ahead
 from vcut.engine.runtime import choose_runtime
+from vcut.errors import InputError
 from vcut.masks.labels import read_mask
 from vcut.options import SegmentOptions
 from vcut.video.formats import check_suffix, default_output, resolve_format
@@ -87,6 +88,8 @@ def segment_video(
         frames, model_seconds, begin = 0, 0.0, time.perf_counter()
         with writer, WriteBehind(writer.write) as behind:
             for frame in read_ahead(source):
+                if frame.index < options.start:
+                    continue
                 started = time.perf_counter()
                 step = propagator.step(frame.rgb) if frames else propagator.start(frame.rgb, mask.labels)
                 model_seconds += time.perf_counter() - started
@@ -94,6 +97,8 @@ def segment_video(
                 frames += 1
                 if on_frame:
                     on_frame(frames)
+            if not frames:
+                raise InputError(f"{options.input} has no frame {options.start}", "give a smaller --start")
         for text in propagator.notices:
             notice(text)
         return Summary(

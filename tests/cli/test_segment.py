@@ -77,6 +77,23 @@ def test_mask_of_another_size_is_resized_with_a_word(scene, tmp_path):
     assert result.exit_code == 0 and "640 x 480" in result.output and "320 x 240" in result.output
 
 
+def test_start_begins_at_the_masks_frame(scene, tmp_path):
+    from vcut.masks.palette import save_indexed
+
+    save_indexed(tmp_path / "m.png", scene.truth[6])
+    out = tmp_path / "out"
+    assert vcut("segment", scene.clip, "-m", tmp_path / "m.png", "-o", out, "--start", 6).exit_code == 0
+    files = sorted(out.iterdir())
+    assert [file.name for file in files] == [f"{i:05d}.png" for i in range(6, 10)]  # numbered as in the source
+    assert np.array_equal(np.array(Image.open(files[0])), scene.truth[6])
+    assert vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "cut.mov", "--start", 8).exit_code == 0
+    with av.open(tmp_path / "cut.mov") as container:
+        assert [round(float(f.time) * 30000 / 1001) for f in container.decode(video=0)] == [0, 1]
+    late = vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "none.mov", "--start", 10)
+    assert late.exit_code == InputError.exit_code and "no frame 10" in late.output
+    assert not (tmp_path / "none.mov").exists()
+
+
 def test_default_output_lies_beside_the_source(scene, tmp_path):
     shutil.copy(scene.clip, tmp_path / "clip.mp4")
     assert vcut("segment", tmp_path / "clip.mp4", "-m", scene.mask, "-f", "labels").exit_code == 0

@@ -23,6 +23,7 @@ def segment(
         str | None,
         typer.Option("--format", "-f", help="labels, matte, prores, webm or overlay; told from OUTPUT when left out."),
     ] = None,
+    start: Annotated[int, typer.Option("--start", metavar="N", help="Frame the mask is of; begin there.")] = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -46,6 +47,7 @@ def segment(
         dtype=dtype,
         weights=weights,
         rate=parse_rate(rate),
+        start=start,
         overwrite=overwrite,
     )
     from vcut.pipeline import segment_video
@@ -54,7 +56,8 @@ def segment(
     task = progress.add_task(source.name, total=None, rate="")
 
     def started(info: VideoInfo, output: Path) -> None:
-        progress.update(task, total=info.frames_estimate)
+        total = info.frames_estimate
+        progress.update(task, total=total and max(total - start, 1))
         progress.start()
 
     def advanced(frames: int) -> None:

@@ -40,6 +40,7 @@ def train(
     The running mean of the weights is written to RUN/weights.safetensors at every stop.
     """
     import math
+    import signal
 
     from vcut.engine.runtime import choose_runtime
     from vcut.training.options import TrainOptions
@@ -78,6 +79,9 @@ def train(
             f"{state.clips_per_second:.2f} clips/s  rate {state.rate:.2g}  {state.hours:.2f} h"
         )
 
+    # both stop a run that keeps its progress, also one started in the background, where Ctrl-C is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ended = False
     try:
         ended = trainer.train(packs, show, seconds=60 * minutes if minutes else math.inf, workers=workers)

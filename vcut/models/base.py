@@ -75,7 +75,14 @@ class Memory(TensorRecord):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of a network; stored in its weight file."""
+    """Sizes of a network; stored in its weight file.
+
+    Attributes:
+        remember_every: a frame in so many is remembered in full when a clip is cut; of the others only the masks are
+            (:meth:`SegmentationModel.glance`). The papers remember every frame.
+    """
+
+    remember_every: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

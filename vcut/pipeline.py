@@ -17,7 +17,7 @@ from vcut.engine.runtime import choose_runtime
 from vcut.errors import InputError
 from vcut.masks.labels import read_mask
 from vcut.options import SegmentOptions
-from vcut.video.formats import check_suffix, default_output, resolve_format
+from vcut.video.formats import default_output, resolve_format
 from vcut.video.probe import VideoInfo
 from vcut.video.reader import open_source
 from vcut.video.writer import Cutout, open_writer
@@ -74,7 +74,6 @@ def segment_video(
     notice = on_notice or (lambda text: None)
     fmt = resolve_format(options.format, options.output)
     output = options.output or default_output(options.input, fmt)
-    check_suffix(fmt, output)
     runtime = choose_runtime(options.device, options.dtype)
     with open_source(options.input, options.rate) as source:
         info = source.info

@@ -81,11 +81,7 @@ def _print(report: Report) -> None:
 def _write(path: Path, content: dict[str, object]) -> None:
     import json
 
-    from vcut.errors import OutputError
-    from vcut.weights.atomic import replacing
+    from vcut.atomic import replacing
 
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1))
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror})") from error
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1))

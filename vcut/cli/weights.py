@@ -12,9 +12,9 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from vcut.atomic import replacing
 from vcut.errors import OptionError, OutputError, WeightsError
 from vcut.weights import WeightsEntry, load_manifest, resolve
-from vcut.weights.atomic import replacing
 from vcut.weights.digest import check_file, sha256_of
 from vcut.weights.file import read_header
 from vcut.weights.manifest import DEFAULT, bundled_dir

@@ -55,8 +55,7 @@ class Features(TensorRecord):
     """What a frame looks like, shared by all objects. Names end in their stride.
 
     Shapes: ``f2``: B,C2,H/2,W/2; ``f4``, ``f8``, ``f16`` likewise; ``key``: B,C_K,H/16,W/16; ``query``:
-    B,C_N,H/16,W/16;
-    ``value``: B,C_M,H/16,W/16. A model leaves out what it does not use.
+    B,C_N,H/16,W/16; ``value``: B,C_M,H/16,W/16. A model leaves out what it does not use.
     """
 
     f2: Tensor
@@ -121,8 +120,7 @@ class SegmentationModel(nn.Module):
             frames: B,3,H,W, RGB in 0..1.
             masks: B,N,H,W, soft masks in 0..1 after aggregation.
             others: B,N,H,W, for each object the sum of all others' masks (:func:`other_objects`); an argument of
-            its own so
-                that many objects can go through in groups.
+                its own so that many objects can go through in groups.
         """
 
     def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:

@@ -5,8 +5,8 @@ fixed-size global context, a mask embedding) and changes what costs a CPU most a
 
 * ResNet-18 for frames; a light mask encoder that builds on the frame's features instead of encoding the picture again;
 * the normalised context (see :mod:`vcut.models.parts.context`);
-* besides the context, pixel matching with the first frame and, in a window, with the frame just past. Each holds one
-  frame, so memory stays fixed in time;
+* besides the context, pixel matching with the first frame and, in a window, with the last one remembered. Each holds
+  one frame, so memory stays fixed in time;
 * a slim decoder that ends at stride 2.
 """
 
@@ -38,9 +38,8 @@ from vcut.models.parts.layers import ResBlock, conv1, conv3, initialise
 
 SHARPNESS = 6.0
 """Gain of untrained keys. With it a softmax over them picks out few locations: matching ImageNet features through
-a random
-projection then carries a mask at IoU 0.8 (motorbike, 8 frames on, stride 16), where a gain of 1 averages the whole
-frame."""
+a random projection then carries a mask at IoU 0.8 (motorbike, 8 frames on, stride 16), where a gain of 1 averages the
+whole frame."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,12 @@ class GAMConfig(ModelConfig):
     Attributes:
         trunk: frame encoder.
         mask_encoder: ``resnet18`` (picture and masks from the start), or ``light`` (masks only, joined by frame
-        features).
+            features).
         key_channels: C_N.
         value_channels: C_M.
         context: how the global context weighs locations.
         reference: match with the first frame, too.
-        window: match with the frame just past within so many locations at stride 16; 0 leaves it out.
+        window: match with the last remembered frame within so many locations at stride 16; 0 leaves it out.
         channel_attention: Eq. 4-7.
         previous_masks: masks the embedding sees (Eq. 8: 3); 0 leaves it out.
         widths: decoder channels at strides 16, 8, 4.

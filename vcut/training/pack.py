@@ -1,13 +1,12 @@
 """Packs training pictures and videos once into memory-mapped files, so that loading never waits for a decoder.
 
 A pack is two files: ``NAME.bin``, raw bytes (for each picture H x W x 3 RGB, then H x W object ids), and
-``NAME.npz``, where
-each picture starts, its size, the clip it belongs to (its own for a still), and the pixel count of each object.
+``NAME.npz``, where each picture starts, its size, the clip it belongs to (its own for a still), and the pixel count of
+each object.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vcut.atomic import replacing
 from vcut.errors import InputError
 
 MAX_IDS = 32
@@ -106,11 +106,9 @@ def _ids(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 def write_pack(base: Path, pictures: Iterable[Picture]) -> int:
     """Packs pictures under ``base`` (.bin, .npz), written under temporary names first; returns how many."""
-    base.parent.mkdir(parents=True, exist_ok=True)
     offsets, sizes, clips, areas, names = [], [], [], [], {}
     start = 0
-    temporary = base.with_suffix(".bin.tmp")
-    with temporary.open("wb") as file:
+    with replacing(base.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
         for picture in pictures:
             with Image.open(picture.image) as image:
                 rgb = np.array(image.convert("RGB"))
@@ -123,13 +121,10 @@ def write_pack(base: Path, pictures: Iterable[Picture]) -> int:
             clips.append(names.setdefault(picture.clip, len(names)))
             areas.append(np.bincount(ids.ravel(), minlength=MAX_IDS))
             start += h * w * 4
-    if not offsets:
-        temporary.unlink()
-        raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
-    with base.with_suffix(".npz.tmp").open("wb") as file:
+        if not offsets:
+            raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
+    with replacing(base.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas)
-    os.replace(temporary, base.with_suffix(".bin"))
-    os.replace(base.with_suffix(".npz.tmp"), base.with_suffix(".npz"))
     return len(offsets)
 
 

@@ -1,7 +1,7 @@
 """The training loop: resumable, on CPU or CUDA in bf16.
 
-A run is a folder: ``options.json``, ``state.pt`` (weights, their running mean, optimizer, step, random state),
-``log.csv``.
+A run is a folder: ``options.json``, ``log.csv``, and ``state.pt`` (weights, their running mean, optimizer,
+step, random state).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import copy
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from vcut.atomic import replacing
 from vcut.errors import InputError, OptionError
 from vcut.models.base import SegmentationModel
 from vcut.models.registry import build_model, load_trunks
@@ -217,19 +217,16 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the checkpoint under a temporary name, then renames it."""
-        temporary = self.folder / "state.pt.tmp"
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "mean": self.mean.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-                "random": torch.get_rng_state(),
-            },
-            temporary,
-        )
-        os.replace(temporary, self.folder / "state.pt")
+        state = {
+            "model": self.model.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "random": torch.get_rng_state(),
+        }
+        with replacing(self.folder / "state.pt") as temporary:
+            torch.save(state, temporary)
 
     def export(self) -> Path:
         """Writes the running mean of the weights to ``weights.safetensors`` in the run's folder."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from vcut.atomic import replacing
 from vcut.errors import InputError, OutputError
 from vcut.video.reader import open_source
 
@@ -29,14 +30,6 @@ def save_frame(source: Path, output: Path, index: int, overwrite: bool = False) 
                 break
         else:
             raise InputError(f"{source} has {seen} frames, no frame {index}", f"give --at 0 to {seen - 1}")
-    temporary = output.with_name(f".{output.name}.vcut-tmp")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as temporary:
         Image.fromarray(frame.rgb).save(temporary, "png")
-        temporary.replace(output)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write {output} ({error.strerror or error})", "choose another place with -o"
-        ) from error
     return frame.rgb.shape[1], frame.rgb.shape[0]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcut.atomic import replacing
 from vcut.errors import VcutError, WeightsError
-from vcut.weights.atomic import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vcut.atomic import replacing
 from vcut.errors import WeightsError
-from vcut.weights.atomic import replacing
 
 DEFAULT = "gam-s"
 """The weights used when none are named."""

@@ -1,4 +1,4 @@
-"""Puts a trained file into a weights folder: the file, its row in the manifest, and a check that its card is there."""
+"""Puts a trained file into a weights folder: the file, and its row in the manifest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from vcut.atomic import replacing
 from vcut.errors import WeightsError
 from vcut.models.base import MEAN, STD, STRIDE
-from vcut.weights.atomic import replacing
 from vcut.weights.digest import sha256_of
 from vcut.weights.file import load_file, read_header
 from vcut.weights.manifest import WeightsEntry, write_entry
@@ -35,6 +35,7 @@ def publish(file: Path, name: str, folder: Path, scores: dict[str, Path], recipe
     header = read_header(file)
     if header.get("trained") == "no":
         raise WeightsError(f"{file} is untrained", "train it first")
+    means = {data: _mean(path) for data, path in scores.items()}
     target = folder / f"{name}.safetensors"
     with replacing(target) as temporary:
         shutil.copyfile(file, temporary)
@@ -46,7 +47,7 @@ def publish(file: Path, name: str, folder: Path, scores: dict[str, Path], recipe
         architecture=header["architecture"],
         licence=licence,
         recipe=recipe,
-        scores={data: _mean(path) for data, path in scores.items()},
+        scores=means,
         preprocessing={"mean": list(MEAN), "std": list(STD), "stride": STRIDE},
     )
     write_entry(folder, entry)

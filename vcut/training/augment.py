@@ -39,8 +39,7 @@ class Path2D:
     """Pose of a layer in each of T frames.
 
     Shapes: ``centre``: T,2 (x, y) place in the output of the layer's anchor, in -1..1; ``linear``: T,2,2, layer
-    pixels for one
-    unit of output; ``warp``: T,2,KNOTS,KNOTS in output units.
+    pixels for one unit of output; ``warp``: T,2,KNOTS,KNOTS in output units.
     """
 
     centre: np.ndarray

@@ -89,7 +89,7 @@ def test_a_config_describes_its_model(model):
 
 
 def test_papers_sizes():
-    gc, gam = build_model("gc"), build_model("gam")
+    gc, gam = build_model("gc-paper"), build_model("gam-paper")
     for config in (gc.config, gam.config):
         assert (config.key_channels, config.value_channels, config.context) == (128, 512, "raw")
         assert config.remember_every == 1
@@ -99,7 +99,7 @@ def test_papers_sizes():
 
 
 def test_unknown_names_are_errors_in_one_line():
-    with pytest.raises(OptionError, match="known ones: gc, gam, gam-s"):
+    with pytest.raises(OptionError, match="known ones: gc, gc-paper, gam, gam-paper, gam-s"):
         build_model("resnet")
     with pytest.raises(WeightsError, match="does not fit this version"):
         build_model("gc", {"wings": 2})

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from vcut.engine.aggregate import aggregate_logits
 from vcut.errors import OptionError
-from vcut.models.registry import build_model
-from vcut.training.losses import clip_loss, unroll
+from vcut.models.registry import build_model, take_over
+from vcut.training.losses import Weights, clip_loss, near_edge, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.trainer import Trainer
 from vcut.weights import load_model
+from vcut.weights.file import read_header
 
 CPU = torch.device("cpu")
 SMALL = TrainOptions(steps=6, batch=2, size=64, warmup=2, video_from=0.5, long_from=0.5)
@@ -21,7 +24,7 @@ SMALL = TrainOptions(steps=6, batch=2, size=64, warmup=2, video_from=0.5, long_f
 
 def run(folder, packs, options, **arguments):
     reports = []
-    trainer = Trainer(folder, options, CPU)
+    trainer = Trainer(folder, options, CPU, scratch=True)
     ended = trainer.train(packs, reports.append, report_every=1, workers=0, **arguments)
     return trainer, reports, ended
 
@@ -65,7 +68,89 @@ def test_a_run_keeps_its_options(packs, tmp_path):
         Trainer(tmp_path / "nothing", None, CPU)
 
 
-@pytest.mark.parametrize("values", [{"size": 100}, {"steps": 0}, {"clip": 1}, {"video": 1.5}])
+def test_random_trunks_are_not_trained_by_mistake(tmp_path):
+    with pytest.raises(OptionError, match="random trunks"):
+        Trainer(tmp_path / "a", SMALL, CPU)
+    small = load_model("gam-s")
+    with pytest.raises(OptionError, match="random trunks"):  # a ResNet-18 is no start for a ResNet-50
+        Trainer(tmp_path / "b", replace(SMALL, architecture="gam"), CPU, start=small)
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
+
+
+def test_a_run_starts_from_weights_and_goes_on_without_them(tmp_path):
+    small = load_model("gam-s")
+    fresh = Trainer(tmp_path, SMALL, CPU, start=small)
+    assert fresh.taken == 1
+    again = Trainer(tmp_path, None, CPU)
+    for a, b in zip(small.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_another_architecture_takes_over_what_fits():
+    small, medium = load_model("gam-s"), build_model("gam")
+    before = medium.frame_encoder.conv1.weight.clone()
+    assert 0.3 < take_over(medium, small) < 0.9
+    assert torch.equal(medium.decoder.predict.weight, small.decoder.predict.weight)
+    assert torch.equal(medium.frame_encoder.conv1.weight, before)
+
+
+def test_frozen_stages_stay(packs, tmp_path):
+    options = replace(SMALL, frozen=2, steps=1)
+    start = load_model("gam-s")
+    trainer = Trainer(tmp_path, options, CPU, start=start)
+    trainer.train(packs, lambda _: None, workers=0)
+    trunk, before = trainer.model.frame_encoder, start.frame_encoder
+    assert torch.equal(trunk.layer1[0].conv1.weight, before.layer1[0].conv1.weight)
+    assert not torch.equal(trunk.layer2[0].conv1.weight, before.layer2[0].conv1.weight)
+
+
+def test_the_running_mean_is_judged_and_the_best_kept(packs, tmp_path):
+    scores = iter([0.5, 0.7, 0.6])
+    reports = []
+    trainer = Trainer(tmp_path, SMALL, CPU, scratch=True)
+    trainer.train(packs, reports.append, report_every=2, judge=lambda _: next(scores), judge_every=2, workers=0)
+    assert [report.dev for report in reports] == [0.5, 0.7, 0.6] and trainer.best == 0.7
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["dev"] for row in rows] == ["0.5000", "0.7000", "0.6000"]
+    assert read_header(tmp_path / "best.safetensors")["clips"] == "8"
+    assert Trainer(tmp_path, None, CPU).best == 0.7
+
+
+def test_a_killed_run_forgets_what_it_logged_after_its_checkpoint(packs, tmp_path):
+    run(tmp_path, packs, SMALL, seconds=0)
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("5,0.9,0.1,1e-4,2.0,0.1,0.01,\n")
+    run(tmp_path, packs, None, seconds=0)
+    with (tmp_path / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2"]
+
+
+def test_a_teacher_pulls_towards_its_masks(packs, tmp_path):
+    options = replace(SMALL, steps=2, teacher="gam-s", distil=1.0)
+    _, reports, ended = run(tmp_path, packs, options)
+    plain = run(tmp_path / "plain", packs, replace(SMALL, steps=2))[1]
+    assert ended and reports[0].loss > plain[0].loss  # its loss comes on top
+    labels = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    logits = aggregate_logits(torch.zeros(1, 1, 16, 16).requires_grad_())
+    taught = aggregate_logits(torch.full((1, 1, 16, 16), 8.0))
+    free = clip_loss(logits, labels, Weights(distil=0.0), taught)
+    assert clip_loss(logits, labels, Weights(distil=1.0), taught) > free
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size": 100},
+        {"steps": 0},
+        {"clip": 1},
+        {"video": 1.5},
+        {"two_objects": 0.7, "three_objects": 0.7},
+        {"without": ("rain",)},
+        {"frozen": 5},
+        {"teacher": "gam-s"},
+    ],
+)
 def test_options_that_make_no_sense_are_refused(values):
     with pytest.raises(OptionError):
         TrainOptions(**values)
@@ -75,20 +160,30 @@ def test_loss_is_least_for_the_truth():
     labels = torch.zeros(1, 16, 16, dtype=torch.uint8)
     labels[:, 4:10, 4:10] = 1
     right = torch.where(labels == 1, 8.0, -8.0)[:, None]
-    good = clip_loss(aggregate_logits(right), labels, 0.4)
-    unsure = clip_loss(aggregate_logits(torch.zeros(1, 1, 16, 16)), labels, 0.4)
-    wrong = clip_loss(aggregate_logits(-right), labels, 0.4)
+    good = clip_loss(aggregate_logits(right), labels, Weights())
+    unsure = clip_loss(aggregate_logits(torch.zeros(1, 1, 16, 16)), labels, Weights())
+    wrong = clip_loss(aggregate_logits(-right), labels, Weights())
     assert good < 0.01 < unsure < wrong
+
+
+def test_edges_are_the_pixels_next_to_another_label():
+    labels = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    labels[:, :, 8:] = 1
+    band = near_edge(labels)[0]
+    assert band[0].tolist() == [0] * 6 + [1] * 4 + [0] * 6
+    logits = torch.zeros(1, 2, 16, 16)
+    more = clip_loss(logits, labels, Weights(edge=0.5)) - clip_loss(logits, labels, Weights())
+    assert abs(more.item() - 0.5 * math.log(2)) < 1e-5
 
 
 def test_gradients_reach_every_parameter_through_time():
     torch.manual_seed(0)
-    for name in ("gam-s", "gc"):
+    for name in ("gam-s", "gam", "gc"):
         model = build_model(name)
         labels = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
         labels[:, :, 8:30, 8:30] = 1
         labels[:, :, 40:60, 20:50] = 2
-        loss, overlap = unroll(model, torch.rand(1, 3, 3, 64, 64), labels, 0.4)
+        loss, overlap = unroll(model, torch.rand(1, 3, 3, 64, 64), labels, Weights())
         loss.backward()
         assert 0 <= overlap <= 1
         silent = [n for n, p in model.named_parameters() if p.grad is None]

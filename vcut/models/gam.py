@@ -1,13 +1,16 @@
-"""GAM: Real-time High-Resolution Video Object Segmentation (Wang et al.; CVM 2023), and our small variant ``gam-s``.
+"""GAM: Real-time High-Resolution Video Object Segmentation (Wang et al.; CVM 2023), and our variants.
 
-Both are configs of one class. ``gam`` is the paper's network. ``gam-s`` keeps its idea (frame and mask encoded apart, a
-fixed-size global context, a mask embedding) and changes what costs a CPU most and what little training needs most:
+All are configs of one class. ``gam-paper`` is the paper's network. ``gam`` and ``gam-s`` keep its idea (frame and mask
+encoded apart, a fixed-size global context, a mask embedding) and change what costs a CPU most and what little training
+needs most:
 
-* ResNet-18 for frames; a light mask encoder that builds on the frame's features instead of encoding the picture again;
+* a light mask encoder that builds on the frame's features instead of encoding the picture again;
 * the normalised context (see :mod:`vcut.models.parts.context`);
 * besides the context, pixel matching with the first frame and, in a window, with the last one remembered. Each holds
   one frame, so memory stays fixed in time;
 * a slim decoder that ends at stride 2.
+
+``gam`` has the paper's ResNet-50 for frames, its C_N and its channel attention; ``gam-s`` a ResNet-18.
 """
 
 from __future__ import annotations
@@ -93,6 +96,8 @@ SMALL = GAMConfig(
     fine=32,
 )
 
+MEDIUM = dataclasses.replace(SMALL, trunk="resnet50", key_channels=128, channel_attention=True)
+
 
 @dataclass(frozen=True)
 class Keyframe(TensorRecord):
@@ -153,7 +158,7 @@ class LightMaskEncoder(nn.Module):
 class GAM(SegmentationModel):
     """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
 
-    def __init__(self, config: GAMConfig, architecture: str = "gam") -> None:
+    def __init__(self, config: GAMConfig, architecture: str = "gam-paper") -> None:
         super().__init__()
         self.config = config
         self.architecture = architecture
@@ -182,7 +187,7 @@ class GAM(SegmentationModel):
                 projection.weight.mul_(SHARPNESS)
 
     def trunks(self) -> list[Trunk]:
-        """The trunks that start from ImageNet."""
+        """The trunks that start from ImageNet, the frame's first."""
         encoder = self.mask_encoder
         return [self.frame_encoder, *([encoder.trunk] if isinstance(encoder, ResNetMaskEncoder) else [])]
 

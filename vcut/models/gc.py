@@ -25,6 +25,10 @@ class GCConfig(ModelConfig):
     widths: tuple[int, int, int] = (256, 256, 256)
 
 
+NORMALISED = GCConfig(context="softmax")
+"""What is shipped as ``gc``: the paper's network with the normalised context."""
+
+
 @dataclass(frozen=True)
 class GCMemory(Memory):
     """The global context G_t of every object."""
@@ -35,11 +39,10 @@ class GCMemory(Memory):
 class GC(SegmentationModel):
     """Context encoder (frame + mask), current encoder (frame), context module, STM's decoder."""
 
-    architecture = "gc"
-
-    def __init__(self, config: GCConfig) -> None:
+    def __init__(self, config: GCConfig, architecture: str = "gc-paper") -> None:
         super().__init__()
         self.config = config
+        self.architecture = architecture
         self.context_encoder = Trunk(config.trunk, extra=1)
         self.current_encoder = Trunk(config.trunk)
         c2, c4, c8, c16 = self.current_encoder.channels
@@ -52,8 +55,8 @@ class GC(SegmentationModel):
         initialise(self)
 
     def trunks(self) -> list[Trunk]:
-        """The trunks that start from ImageNet."""
-        return [self.context_encoder, self.current_encoder]
+        """The trunks that start from ImageNet, the frame's first."""
+        return [self.current_encoder, self.context_encoder]
 
     def encode(self, frames: Tensor) -> Features:
         f2, f4, f8, f16 = self.current_encoder(normalise(frames))

@@ -8,14 +8,18 @@ from typing import Any
 
 from vcut.errors import OptionError, WeightsError
 from vcut.models.base import ModelConfig, SegmentationModel
-from vcut.models.gam import GAM, SMALL, GAMConfig
-from vcut.models.gc import GC, GCConfig
+from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
+from vcut.models.gc import GC, NORMALISED, GCConfig
+from vcut.models.parts.backbone import Trunk
 
-ARCHITECTURES: dict[str, tuple[Callable[[Any], SegmentationModel], ModelConfig]] = {
-    "gc": (GC, GCConfig()),
-    "gam": (GAM, GAMConfig()),
-    "gam-s": (lambda config: GAM(config, "gam-s"), SMALL),
+ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelConfig]] = {
+    "gc": (GC, NORMALISED),
+    "gc-paper": (GC, GCConfig()),
+    "gam": (GAM, MEDIUM),
+    "gam-paper": (GAM, GAMConfig()),
+    "gam-s": (GAM, SMALL),
 }
+"""The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""
 
 
 def build_model(architecture: str, config: dict[str, Any] | None = None) -> SegmentationModel:
@@ -34,7 +38,7 @@ def build_model(architecture: str, config: dict[str, Any] | None = None) -> Segm
         raise OptionError(f"unknown architecture '{architecture}'", f"known ones: {known}")
     build, base = ARCHITECTURES[architecture]
     try:
-        return build(type(base).from_dict({**base.to_dict(), **(config or {})}))
+        return build(type(base).from_dict({**base.to_dict(), **(config or {})}), architecture)
     except TypeError as error:
         raise WeightsError(f"config of '{architecture}' does not fit this version of vcut ({error})") from error
 
@@ -46,3 +50,34 @@ def load_trunks(model: SegmentationModel, folder: Path) -> None:
         if not path.is_file():
             raise WeightsError(f"no ImageNet trunk at {path}", "give its folder with --backbones")
         trunk.load_imagenet(path)
+
+
+def take_over(model: SegmentationModel, source: SegmentationModel) -> float:
+    """Starts a model from another one's weights: every tensor whose name and shape are the same, except trunks of
+    another kind, which stay as they are.
+
+    Returns:
+        Share of the model's weights outside its trunks that was taken over, 0 to 1.
+    """
+    mine, theirs = _trunks(model), _trunks(source)
+    in_trunk = tuple(f"{name}." for name in mine)
+    foreign = tuple(f"{name}." for name, kind in mine.items() if theirs.get(name) != kind)
+    given = source.state_dict()
+    taken = {
+        key: given[key]
+        for key, tensor in model.state_dict().items()
+        if key in given and given[key].shape == tensor.shape and not key.startswith(foreign)
+    }
+    model.load_state_dict(taken, strict=False)
+    total = sum(t.numel() for key, t in model.state_dict().items() if not key.startswith(in_trunk))
+    return sum(t.numel() for key, t in taken.items() if not key.startswith(in_trunk)) / total
+
+
+def same_trunks(model: SegmentationModel, source: SegmentationModel) -> bool:
+    """Whether all trunks of a model are taken over from another one by :func:`take_over`."""
+    return _trunks(model).items() <= _trunks(source).items()
+
+
+def _trunks(model: SegmentationModel) -> dict[str, str]:
+    """Where a model's trunks are, and their kinds."""
+    return {name: part.name for name, part in model.named_modules() if isinstance(part, Trunk)}

@@ -1,46 +1,41 @@
-"""Training clips: simulated from stills, or taken from video; batches of them, determined by the step.
+"""Draws training clips, from stills and from video; batches of them, determined by the step.
 
-A clip is T frames of one size with label maps (0 background, 1..N the targets). Objects that are there but not
-targets are
-background: they are the distractors.
+A clip has a few targets. Objects that are there but not targets are background: they are the distractors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vcut.training.augment import (
-    colour_matrix,
-    degrade,
-    draw_motion,
-    draw_path,
-    recolour,
-    sample,
-)
-from vcut.training.options import TrainOptions
+from vcut.training.looks import colour_matrix, draw_camera
+from vcut.training.motion import Motion, draw_motion, draw_path, zooming
+from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import Pack
+from vcut.training.render import render
+from vcut.training.scene import Layer, Path, Scene
 
-MIN_TARGET = 0.003
-"""A target covers at least this share of the first frame."""
+MARGIN = 2
+"""Pixels of surroundings around a cut-out, so that its edge has colours to blend with."""
 
-TRIES = 20
+OVERVIEW = 1.6
+"""A view of a video frame reads at most so many times its own half side around its centre."""
 
 
 @dataclass
-class Scene:
-    """A clip in the making.
+class _Take:
+    """The first layer of a scene, and where it came from: a pack, and the pictures (one, or one for each frame)."""
 
-    Shapes: ``frames``: T,3,S,S float 0..1; ``ids``: T,S,S uint8, a number for each thing in the scene, target or not.
-    """
-
-    frames: Tensor
-    ids: Tensor
-    things: int
+    layer: Layer
+    pack: Pack
+    pictures: np.ndarray
+    identifier: int
+    extent: tuple[float, float]
+    clip: np.ndarray | None = None
 
 
 class ClipMaker:
@@ -48,47 +43,41 @@ class ClipMaker:
 
     Args:
         packs: see :func:`vcut.training.pack.open_packs`.
-        size: side of the frames.
+        kinds: the augmentations that may occur, of ``AUGMENTATIONS``; motion, colour and pasted objects always do.
     """
 
-    def __init__(self, packs: dict[str, Pack], size: int) -> None:
+    def __init__(self, packs: dict[str, Pack], kinds: Collection[str] = AUGMENTATIONS) -> None:
         self.packs = packs
-        self.size = size
+        self.kinds = frozenset(kinds)
         stills = packs["stills"]
         self.usable = [i for i in range(len(stills)) if stills.objects(i)]
+        video = packs["video"]
+        self.walks = [clip for clip in video.clips if any(len(video.objects(i, 0.002, 0.6)) for i in clip)]
 
-    def clip(self, rng: np.random.Generator, length: int, objects: int, video: bool) -> tuple[Tensor, Tensor]:
-        """One clip: T,3,S,S uint8 frames and T,S,S uint8 labels, with at most ``objects`` targets (at least one)."""
-        for _ in range(TRIES):
-            scene = self._from_video(rng, length) if video else self._from_stills(rng, length)
-            pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2)))
-            for _ in range(pastes):
-                self._paste(rng, scene)
-            targets = self._targets(rng, scene, objects)
-            if targets:
-                break
-        else:
-            raise RuntimeError(f"no clip with a visible target in {TRIES} tries: the packs hold no usable objects")
-        labels = torch.zeros_like(scene.ids)
-        for label, thing in enumerate(targets, 1):
-            labels[scene.ids == thing] = label
-        frames = degrade(rng, recolour(scene.frames, colour_matrix(rng, 0.7)))
-        return (frames * 255).round().to(torch.uint8), labels
+    def scene(self, rng: np.random.Generator, length: int, targets: int, video: bool) -> Scene:
+        """One clip of ``length`` frames with at most ``targets`` targets, from video or from stills."""
+        take = self._from_video(rng, length) if video else self._from_stills(rng, length)
+        layers = [take.layer]
+        pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2)))
+        for _ in range(max(pastes, not take.identifier)):
+            layers += self._paste(rng, length, 1 + sum(len(x.things) for x in layers), video)
+        if "twin" in self.kinds and take.identifier and rng.random() < 0.25:
+            layers.append(self._twin(rng, length, 1 + sum(len(x.things) for x in layers), take))
+        things = 1 + rng.permutation(sum(len(x.things) for x in layers))
+        if "occlusion" in self.kinds and rng.random() < 0.25:
+            layers.append(self._occluder(rng, length, layers))
+        camera = draw_camera(rng, length, self.kinds)
+        return Scene(layers, tuple(int(n) for n in things), targets, camera)
 
-    def _targets(self, rng: np.random.Generator, scene: Scene, objects: int) -> list[int]:
-        counts = torch.bincount(scene.ids[0].flatten().int(), minlength=scene.things + 1)
-        seen = [i for i in range(1, scene.things + 1) if counts[i] > MIN_TARGET * self.size**2]
-        rng.shuffle(seen)
-        return seen[:objects]
+    def _motion_of(self, rng: np.random.Generator) -> Motion:
+        motion = draw_motion(rng)
+        return zooming(motion) if "zoom" in self.kinds and rng.random() < 0.15 else motion
 
-    def _from_stills(self, rng: np.random.Generator, length: int) -> Scene:
+    def _from_stills(self, rng: np.random.Generator, length: int) -> _Take:
         """A picture that moves as a whole; its objects are the first things of the scene."""
-        stills, plain = self.packs["stills"], self.packs["backgrounds"]
-        if rng.random() < 0.15:
-            return self._scene(rng, plain, int(rng.integers(len(plain))), length)
-        return self._scene(rng, stills, int(rng.choice(self.usable)), length)
-
-    def _scene(self, rng: np.random.Generator, pack: Pack, index: int, length: int) -> Scene:
+        plain = len(self.packs["backgrounds"]) and rng.random() < 0.15
+        pack = self.packs["backgrounds" if plain else "stills"]
+        index = int(rng.integers(len(pack))) if plain else int(rng.choice(self.usable))
         mask = pack.mask(index)
         h, w = mask.shape
         ids = pack.objects(index, 0.003, 0.9)
@@ -101,60 +90,22 @@ class ClipMaker:
             start = tuple(rng.uniform(-0.35, 0.35, 2))
         half = min(h, w) / 2 * rng.uniform(0.55, 1.15)
         aspect = np.exp(rng.uniform(-0.15, 0.15))
-        path = draw_path(rng, length, draw_motion(rng), start, (half * aspect, half / aspect))
-        planes = torch.cat(
-            [
-                torch.from_numpy(pack.image(index).copy()).permute(2, 0, 1).float() / 255,
-                torch.stack([torch.from_numpy((mask == i).astype(np.float32)) for i in ids])
-                if ids
-                else torch.zeros(0, h, w),
-            ]
-        )
-        seen = sample(planes, anchor, path, self.size, "reflection")
-        labels = torch.zeros(length, self.size, self.size, dtype=torch.uint8)
-        for number in range(len(ids)):
-            labels[seen[:, 3 + number] > 0.5] = number + 1
-        return Scene(seen[:, :3], labels, len(ids))
+        extent = (half * aspect, half / aspect)
+        path = draw_path(rng, length, self._motion_of(rng), anchor, start, extent)
+        numbered = np.zeros_like(mask)
+        for k, i in enumerate(ids, 1):
+            numbered[mask == i] = k
+        things = tuple(range(1, len(ids) + 1))
+        layer = Layer(pack.image(index)[None], numbered[None], things, path, whole=True)
+        return _Take(layer, pack, np.array([index]), ids[0] if ids else 0, extent)
 
-    def _paste(self, rng: np.random.Generator, scene: Scene) -> None:
-        """An object of another still moves over the scene; now and then its twin does, too."""
-        stills = self.packs["stills"]
-        index = int(rng.choice(self.usable))
-        mask = stills.mask(index)
-        ids = stills.objects(index)
-        cut = mask == ids[int(rng.integers(len(ids)))]
-        ys, xs = np.nonzero(cut)
-        top, bottom, left, right = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
-        picture = stills.image(index)[top:bottom, left:right].copy()
-        alpha = cut[top:bottom, left:right].astype(np.float32)
-        planes = torch.cat([torch.from_numpy(picture).permute(2, 0, 1).float() / 255, torch.from_numpy(alpha)[None]])
-        planes[:3] = recolour(planes[None, :3], colour_matrix(rng, 0.5))[0]
-        planes = torch.nn.functional.pad(planes, (2, 2, 2, 2), mode="replicate")
-        planes[3, :2] = planes[3, -2:] = planes[3, :, :2] = planes[3, :, -2:] = 0
-        h, w = planes.shape[-2:]
-        side = max(h, w)
-        half = side / 2 / rng.uniform(0.2, 0.75)
-        for _ in range(2 if rng.random() < 0.2 else 1):
-            path = draw_path(rng, len(scene.frames), draw_motion(rng), tuple(rng.uniform(-0.75, 0.75, 2)), (half, half))
-            layer = sample(planes, (w / 2, h / 2), path, self.size, "zeros")
-            opacity = layer[:, 3:]
-            scene.frames = scene.frames * (1 - opacity) + layer[:, :3] * opacity
-            scene.things += 1
-            scene.ids[opacity[:, 0] > 0.5] = scene.things
-
-    def _from_video(self, rng: np.random.Generator, length: int) -> Scene:
-        """Frames of one clip with random skips, forwards or backwards, seen through a crop that follows the object."""
+    def _from_video(self, rng: np.random.Generator, length: int) -> _Take:
+        """Frames of one clip with random skips, forwards or backwards, seen through a view that follows the object."""
         pack = self.packs["video"]
-        frames = pack.clips[int(rng.integers(len(pack.clips)))]
-        skips = rng.integers(1, 1 + int(rng.choice((1, 2, 4))), length - 1)
-        while skips.sum() >= len(frames):
-            skips = np.maximum(skips - 1, 0)
-        first = int(rng.integers(0, len(frames) - skips.sum()))
-        chosen = frames[first + np.concatenate([[0], skips.cumsum()])]
-        if rng.random() < 0.5:
-            chosen = chosen[::-1]
+        clip = pack.clips[int(rng.integers(len(pack.clips)))]
+        chosen = _frames(rng, clip, length)
         h, w = pack.sizes[chosen[0]]
-        centres = []
+        centres: list[tuple[float, float]] = []
         for index in chosen:
             ys, xs = np.nonzero(pack.mask(index)[::4, ::4])
             centres.append((4 * xs.mean(), 4 * ys.mean()) if len(xs) else (centres[-1] if centres else (w / 2, h / 2)))
@@ -162,42 +113,136 @@ class ClipMaker:
         eye = np.array(centres) * follow + np.array(centres[0]) * (1 - follow)
         eye = eye + rng.uniform(-0.25, 0.25, 2) * min(h, w)
         half = h / 2 * rng.uniform(0.55, 1.05)
-        flip = rng.random() < 0.5
         aspect = np.exp(rng.uniform(-0.2, 0.2))
         half_x, half_y = half * aspect, half / aspect
         eye = np.clip(eye, (half_x * 0.8, half_y * 0.8), (w - half_x * 0.8, h - half_y * 0.8))
-        path = draw_path(rng, 1, draw_motion(rng), (0.0, 0.0), (half_x, half_y))
-        pictures, labels = [], []
-        for index, (x, y) in zip(chosen, eye, strict=True):
-            planes = torch.cat(
-                [
-                    torch.from_numpy(pack.image(index).copy()).permute(2, 0, 1).float() / 255,
-                    torch.from_numpy((pack.mask(index) > 0).astype(np.float32))[None],
-                ]
-            )
-            seen = sample(planes, (float(x), float(y)), path, self.size, "reflection")
-            pictures.append(seen[:, :3])
-            labels.append((seen[:, 3] > 0.5).to(torch.uint8))
-        frames_, ids = torch.cat(pictures), torch.cat(labels)
-        return Scene(frames_.flip(-1), ids.flip(-1), 1) if flip else Scene(frames_, ids, 1)
+        pose = draw_path(rng, 1, draw_motion(rng), (0.0, 0.0), (0.0, 0.0), (half_x, half_y))
+        left, top = np.maximum(eye.min(0) - OVERVIEW * np.array([half_x, half_y]), 0).astype(int)
+        right, bottom = np.ceil(eye.max(0) + OVERVIEW * np.array([half_x, half_y])).astype(int)
+        view = (slice(top, min(bottom, h)), slice(left, min(right, w)))
+        path = Path(eye - (left, top), *(np.repeat(x, length, 0) for x in (pose.centre, pose.linear, pose.warp)))
+        layer = Layer(
+            np.stack([pack.image(i)[view] for i in chosen]),
+            np.stack([pack.mask(i)[view] > 0 for i in chosen]).astype(np.uint8),
+            (1,),
+            path,
+            whole=True,
+        )
+        return _Take(layer, pack, chosen, 1, (half_x, half_y), clip)
+
+    def _paste(self, rng: np.random.Generator, length: int, number: int, video: bool) -> list[Layer]:
+        """An object of another still (or video) moves over the scene; now and then its twin does, too."""
+        if video and self.walks and rng.random() < 0.3:
+            clip = self.walks[int(rng.integers(len(self.walks)))]
+            rgb, ids = self._cut_walk(self.packs["video"], _frames(rng, clip, length))
+        else:
+            pack = self.packs["stills"]
+            index = int(rng.choice(self.usable))
+            rgb, ids = _cut(pack, [index], int(rng.choice(pack.objects(index))))
+        h, w = ids.shape[1:]
+        half = max(h, w) / 2 / rng.uniform(0.2, 0.75)
+        tint = colour_matrix(rng, 0.5)
+        layers: list[Layer] = []
+        for n in range(2 if "twin" in self.kinds and rng.random() < 0.2 else 1):
+            start = tuple(rng.uniform(-0.75, 0.75, 2) if number > 1 else rng.uniform(-0.4, 0.4, 2))
+            path = draw_path(rng, length, self._motion_of(rng), (w / 2, h / 2), start, (half, half))
+            behind, shown = rng.random() < 0.25, self._shown(rng, length)
+            layers.append(Layer(rgb, ids, (number + n,), path, behind=behind, shown=shown, tint=tint))
+        return layers
+
+    def _twin(self, rng: np.random.Generator, length: int, number: int, take: _Take) -> Layer:
+        """The scene's own object once more: of a still as it is, of a video at another time."""
+        if take.clip is None:
+            rgb, ids = _cut(take.pack, take.pictures, take.identifier)
+        else:
+            rgb, ids = self._cut_walk(take.pack, _frames(rng, take.clip, length))
+        h, w = ids.shape[1:]
+        zoom = rng.uniform(0.8, 1.25)
+        start = tuple(rng.uniform(-0.9, 0.9, 2))
+        extent = (take.extent[0] * zoom, take.extent[1] * zoom)
+        path = draw_path(rng, length, draw_motion(rng), (w / 2, h / 2), start, extent)
+        tint = colour_matrix(rng, 0.15)
+        behind, shown = rng.random() < 0.5, self._shown(rng, length)
+        return Layer(rgb, ids, (number,), path, behind=behind, shown=shown, tint=tint)
+
+    def _shown(self, rng: np.random.Generator, length: int) -> np.ndarray | None:
+        """Now and then an object is gone for some frames, or for good."""
+        if "vanish" not in self.kinds or length < 3 or rng.random() > 0.15:
+            return None
+        first = int(rng.integers(1, length))
+        frames = np.arange(length)
+        return (frames < first) | (frames >= first + rng.integers(1, length))
+
+    def _occluder(self, rng: np.random.Generator, length: int, layers: list[Layer]) -> Layer:
+        """Something that is never a target passes over a thing, from outside the picture to outside it."""
+        pack = self.packs["stills"]
+        index = int(rng.choice(self.usable))
+        rgb, ids = _cut(pack, [index], int(rng.choice(pack.objects(index))))
+        if rng.random() < 0.4:  # a straight-edged piece: a post, a wall
+            rgb, ids = rgb[:, :, : max(8, rgb.shape[2] // 3)], np.ones_like(ids[:, :, : max(8, ids.shape[2] // 3)])
+        h, w = ids.shape[1:]
+        half = max(h, w) / 2 / rng.uniform(0.3, 0.9)
+        over = layers[int(rng.integers(len(layers)))].path
+        path = draw_path(rng, length, draw_motion(rng), (w / 2, h / 2), (0.0, 0.0), (half, half))
+        when = rng.uniform(1, max(1, length - 1))
+        angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.0)
+        heading = speed * np.array([np.cos(angle), np.sin(angle)])
+        middle = over.centre[int(when)] + rng.normal(0, 0.15, 2)
+        path.centre = middle + (np.arange(length)[:, None] - when) * heading
+        return Layer(rgb, ids, (0,), path, tint=colour_matrix(rng, 0.5))
+
+    def _cut_walk(self, pack: Pack, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _cut(pack, chosen, 0)
 
 
-class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """Batch number ``step`` of a training run; the same numbers give the same clips, so a run resumes exactly."""
+def _frames(rng: np.random.Generator, clip: np.ndarray, length: int) -> np.ndarray:
+    """``length`` pictures of a clip in their order or against it, with random skips."""
+    skips = rng.integers(1, 1 + int(rng.choice((1, 2, 4))), length - 1)
+    while skips.sum() >= len(clip):
+        skips = np.maximum(skips - 1, 0)
+    first = int(rng.integers(0, len(clip) - skips.sum()))
+    chosen = clip[first + np.concatenate([[0], skips.cumsum()])]
+    return chosen[::-1] if rng.random() < 0.5 else chosen
 
-    def __init__(self, maker: ClipMaker, options: TrainOptions) -> None:
+
+def _cut(pack: Pack, pictures: Collection[int], identifier: int) -> tuple[np.ndarray, np.ndarray]:
+    """An object's surroundings in some pictures of one size, T0,h,w,3, and where it is, T0,h,w (0 or 1).
+
+    ``identifier`` 0 is all that is marked.
+    """
+    masks = [pack.mask(i) == identifier if identifier else pack.mask(i) > 0 for i in pictures]
+    h, w = masks[0].shape
+    ys, xs = np.nonzero(np.any(masks, 0))
+    if not len(ys):
+        ys, xs = np.array([h // 2]), np.array([w // 2])
+    top, left = max(0, ys.min() - MARGIN), max(0, xs.min() - MARGIN)
+    box = (slice(top, ys.max() + 1 + MARGIN), slice(left, xs.max() + 1 + MARGIN))
+    rgb = np.stack([pack.image(i)[box] for i in pictures])
+    return rgb, np.stack([mask[box] for mask in masks]).astype(np.uint8)
+
+
+class Batches(Dataset):
+    """Batch number ``step`` of a training run; the same numbers give the same clips, so a run resumes exactly.
+
+    Args:
+        maker: draws the clips.
+        options: of the run.
+        drawn: give frames and labels; else scenes, to be rendered where the network is.
+    """
+
+    def __init__(self, maker: ClipMaker, options: TrainOptions, drawn: bool = True) -> None:
         self.maker = maker
         self.options = options
+        self.drawn = drawn
 
     def __len__(self) -> int:
         return self.options.steps
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """B,T,3,S,S uint8 frames, and B,T,S,S uint8 labels."""
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor] | list[Scene]:
+        """B,T,3,S,S uint8 frames and B,T,S,S uint8 labels, or B scenes."""
         options = self.options
         rng = np.random.default_rng((options.seed, step))
-        objects = 1 + int(rng.random() < options.two_objects)
-        length = options.length(step)
-        share = options.video_share(step)
-        clips = [self.maker.clip(rng, length, objects, rng.random() < share) for _ in range(options.batch)]
-        return torch.stack([frames for frames, _ in clips]), torch.stack([labels for _, labels in clips])
+        targets = options.draw_targets(rng)
+        length, share = options.length(step), options.video_share(step)
+        scenes = [self.maker.scene(rng, length, targets, rng.random() < share) for _ in range(options.batch)]
+        return render(scenes, options.size) if self.drawn else scenes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -9,63 +12,122 @@ from torch.nn import functional
 from vcut.engine.aggregate import aggregate_logits
 from vcut.models.base import Features, SegmentationModel, other_objects
 
+EDGE = 5
+"""Side of the square around a pixel that holds another label where the pixel is next to an edge."""
 
-def clip_loss(logits: Tensor, labels: Tensor, hard: float) -> Tensor:
-    """Bootstrapped cross-entropy plus Dice.
+
+@dataclass(frozen=True)
+class Weights:
+    """What counts how much; see :class:`vcut.training.options.TrainOptions`."""
+
+    hard: float = 0.4
+    edge: float = 0.0
+    distil: float = 0.0
+
+
+def clip_loss(logits: Tensor, labels: Tensor, weights: Weights, taught: Tensor | None = None) -> Tensor:
+    """Bootstrapped cross-entropy plus Dice, and what else has a weight.
 
     Args:
         logits: B,N+1,H,W label logits after aggregation, background first.
         labels: B,H,W integers in 0..N.
-        hard: share of pixels, the hardest, that the cross-entropy is averaged over.
+        weights: ``hard`` is the share of pixels, the hardest, that the cross-entropy is averaged over.
+        taught: a teacher's logits, of the shape of ``logits``.
 
     Returns:
-        Scalar. Dice is averaged over the objects that are in the frame, and over those that are predicted though
-        absent.
+        Scalar. Dice is averaged over all targets; one that is absent and not predicted costs nothing.
     """
     labels = labels.long()
-    entropy = functional.cross_entropy(logits, labels, reduction="none").flatten()
-    kept = entropy.topk(max(1, int(hard * entropy.numel()))).values.mean()
+    entropy = functional.cross_entropy(logits, labels, reduction="none")
+    loss = entropy.flatten().topk(max(1, int(weights.hard * entropy.numel()))).values.mean()
+    if weights.edge:
+        band = near_edge(labels)
+        loss = loss + weights.edge * (entropy * band).sum() / band.sum().clamp(min=1)
+    if taught is not None:
+        soft = functional.cross_entropy(logits, taught.softmax(1), reduction="none").flatten()
+        loss = loss + weights.distil * soft.topk(max(1, int(weights.hard * soft.numel()))).values.mean()
     probabilities = logits.softmax(1)[:, 1:]
     truth = functional.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].to(probabilities.dtype)
     overlap = (probabilities * truth).sum((2, 3))
     total = probabilities.sum((2, 3)) + truth.sum((2, 3))
     smooth = 0.001 * labels.shape[-1] * labels.shape[-2]
     dice = 1 - (2 * overlap + smooth) / (total + smooth)
-    return kept + dice.mean()
+    return loss + dice.mean()
 
 
-def unroll(model: SegmentationModel, frames: Tensor, labels: Tensor, hard: float) -> tuple[Tensor, Tensor]:
-    """Carries the first mask through a clip and scores every later frame. Soft masks are fed on, never thresholded.
+def near_edge(labels: Tensor) -> Tensor:
+    """B,H,W labels to B,H,W float: 1 where another label is at most ``EDGE // 2`` pixels away."""
+    values = labels[:, None].float()
+    high = functional.max_pool2d(values, EDGE, 1, EDGE // 2)
+    low = -functional.max_pool2d(-values, EDGE, 1, EDGE // 2)
+    return (high != low)[:, 0].float()
+
+
+def carry(model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Sequence[bool] = ()) -> Iterator[Tensor]:
+    """Carries the first mask through a clip; soft masks are fed on, never thresholded.
 
     Args:
-        model: what is trained.
+        model: any.
         frames: B,T,3,H,W in 0..1.
-        labels: B,T,H,W integers in 0..N.
-        hard: see :func:`clip_loss`.
+        labels: B,T,H,W integers in 0..N, of which only the first frame is looked at (and the N of all).
+        glances: for each frame, whether only its masks are kept, as the engine does between remembered frames.
 
-    Returns:
-        Mean loss of the T-1 predicted frames, and their mean intersection over union (of all targets in the batch).
+    Yields:
+        For each later frame the label logits B,N+1,H,W after aggregation.
     """
     batch, length = frames.shape[:2]
-    objects = int(labels.max())
+    objects = max(1, int(labels.max()))
     all_features = model.encode(frames.flatten(0, 1).contiguous(memory_format=torch.channels_last))
 
     def at(t: int) -> Features:
         return all_features.map(lambda x: x.unflatten(0, (batch, length))[:, t])
 
-    first = functional.one_hot(labels[:, 0].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
-    absent = (first.sum((2, 3)) == 0)[:, :, None, None]
-    memory = model.remember(None, at(0), frames[:, 0], first, other_objects(first))
-    losses, scores = [], []
+    masks = functional.one_hot(labels[:, 0].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
+    absent = (masks.sum((2, 3)) == 0)[:, :, None, None]
+    memory = model.remember(None, at(0), frames[:, 0], masks, other_objects(masks))
     for t in range(1, length):
         features = at(t)
         logits = aggregate_logits(model.segment(memory, features).masked_fill(absent, -100.0))
-        losses.append(clip_loss(logits, labels[:, t], hard))
-        with torch.no_grad():
-            scores.append(mean_overlap(logits, labels[:, t]))
+        yield logits
         if t < length - 1:
             masks = logits.softmax(1)[:, 1:]
-            memory = model.remember(memory, features, frames[:, t], masks, other_objects(masks))
+            others = other_objects(masks)
+            if t < len(glances) and glances[t]:
+                memory = model.glance(memory, masks, others)
+            else:
+                memory = model.remember(memory, features, frames[:, t], masks, others)
+
+
+def unroll(
+    model: SegmentationModel,
+    frames: Tensor,
+    labels: Tensor,
+    weights: Weights,
+    teacher: SegmentationModel | None = None,
+    glances: Sequence[bool] = (),
+) -> tuple[Tensor, Tensor]:
+    """Scores every later frame of a clip.
+
+    Args:
+        model: what is trained.
+        frames: B,T,3,H,W in 0..1.
+        labels: B,T,H,W integers in 0..N.
+        weights: of the parts of the loss.
+        teacher: carries the same masks, and its soft ones are learnt.
+        glances: see :func:`carry`.
+
+    Returns:
+        Mean loss of the T-1 predicted frames, and their mean intersection over union (of all targets in the batch).
+    """
+    taught: list[Tensor | None] = [None] * (frames.shape[1] - 1)
+    if teacher is not None:
+        with torch.no_grad():
+            taught = list(carry(teacher, frames, labels))
+    losses, scores = [], []
+    for t, logits in enumerate(carry(model, frames, labels, glances), 1):
+        losses.append(clip_loss(logits, labels[:, t], weights, taught[t - 1]))
+        with torch.no_grad():
+            scores.append(mean_overlap(logits, labels[:, t]))
     return torch.stack(losses).mean(), torch.stack(scores).mean()
 
 

@@ -1,7 +1,7 @@
 """The training loop: resumable, on CPU or CUDA in bf16.
 
-A run is a folder: ``options.json``, ``log.csv``, and ``state.pt`` (weights, their running mean, optimizer,
-step, random state).
+A run is a folder: ``options.json``, ``log.csv``, ``state.pt`` (weights, their running mean, optimizer, step, random
+state), and what was exported: ``weights.safetensors``, ``best.safetensors``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,24 +23,52 @@ from torch.utils.data import DataLoader
 from vcut.atomic import replacing
 from vcut.errors import InputError, OptionError
 from vcut.models.base import SegmentationModel
-from vcut.models.registry import build_model, load_trunks
+from vcut.models.registry import build_model, load_trunks, same_trunks, take_over
 from vcut.training.clips import Batches, ClipMaker
-from vcut.training.losses import unroll
+from vcut.training.losses import Weights, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.pack import Pack
+from vcut.training.render import render
+from vcut.weights import load_model
 from vcut.weights.file import save_weights
 
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a run after a step: means since the last report."""
+    """State of a run after a step: means since the last report.
+
+    Attributes:
+        waiting: share of the time that went by waiting for clips.
+        dev: J&F of the running mean, where it was judged.
+    """
 
     step: int
     loss: float
     overlap: float
     rate: float
     clips_per_second: float
+    waiting: float
     hours: float
+    dev: float | None = None
+
+    COLUMNS: ClassVar = ("step", "loss", "overlap", "rate", "clips_per_second", "waiting", "hours", "dev")
+
+    def row(self) -> tuple[str, ...]:
+        """As text, under :attr:`COLUMNS`."""
+        return (
+            str(self.step),
+            f"{self.loss:.4f}",
+            f"{self.overlap:.4f}",
+            f"{self.rate:.3g}",
+            f"{self.clips_per_second:.2f}",
+            f"{self.waiting:.3f}",
+            f"{self.hours:.4f}",
+            "" if self.dev is None else f"{self.dev:.4f}",
+        )
+
+
+Judge = Callable[[SegmentationModel], float]
+"""Gives a model's J&F on sequences that it is not trained on, 0 to 1."""
 
 
 class Trainer:
@@ -50,10 +79,17 @@ class Trainer:
         options: of a new run; ``None`` takes those of the folder.
         device: to train on.
         backbones: folder of ImageNet trunks, for a new run.
-        start: a weight file's model to start a new run from, instead of ImageNet trunks.
+        start: a trained model to start a new run from; of another architecture, what fits is taken over.
+        scratch: let a new run start from random trunks when neither of these has them.
+
+    Attributes:
+        step: optimizer steps done.
+        taken: share of the weights outside the trunks that a new run took over from ``start``.
+        best: highest J&F of the running mean so far, 0 when it was never judged.
 
     Raises:
-        OptionError: a folder with a run, and other options than it was started with; or neither options nor a run.
+        OptionError: a folder with a run, and other options than it was started with; neither options nor a run; or
+            random trunks without ``scratch``.
     """
 
     def __init__(
@@ -63,40 +99,50 @@ class Trainer:
         device: torch.device,
         backbones: Path | None = None,
         start: SegmentationModel | None = None,
+        scratch: bool = False,
     ) -> None:
         self.folder = folder
         self.device = device
-        saved = folder / "options.json"
-        if saved.is_file():
-            kept = TrainOptions(**json.loads(saved.read_text()))
-            if options is not None and options != kept:
-                raise OptionError(
-                    f"{folder} holds a run with other options", "leave them out to resume, or give another --run folder"
-                )
-            self.options = kept
-        elif options is not None:
-            self.options = options
-            folder.mkdir(parents=True, exist_ok=True)
-            saved.write_text(json.dumps(options.to_dict(), indent=1))
-        else:
-            raise OptionError(f"{folder} holds no run to resume", "give the options of a new one")
+        self.options = _settle(folder, options)
+        resumed = (folder / "state.pt").is_file()
         torch.manual_seed(self.options.seed)
-        model = start if start is not None else build_model(self.options.architecture)
-        if start is None and backbones is not None:
+        model = build_model(self.options.architecture, self.options.config)
+        if backbones is not None and not resumed:
             load_trunks(model, backbones)
-        self.model = model.to(device, memory_format=torch.channels_last).train().requires_grad_(True)
+        self.taken = take_over(model, start) if start is not None and not resumed else 0.0
+        if not (resumed or scratch or backbones is not None or (start is not None and same_trunks(model, start))):
+            raise OptionError("a new run would start from random trunks", "give --backbones, or --start, or --scratch")
+        self.model = model.to(device, memory_format=torch.channels_last).train()
+        model.trunks()[0].freeze(self.options.frozen)
         self.mean = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.teacher = self._teacher()
+        self.weights = Weights(self.options.hard, self.options.edge, self.options.distil)
         self.optimizer = self._optimizer()
         self.step = 0
         self.seconds = 0.0
-        if (folder / "state.pt").is_file():
+        self.best = 0.0
+        self._stopping = False
+        if resumed:
             self._load()
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.save()
+            with replacing(folder / "options.json") as temporary:
+                temporary.write_text(json.dumps(self.options.to_dict(), indent=1))
+
+    def _teacher(self) -> SegmentationModel | None:
+        if not self.options.teacher:
+            return None
+        teacher = load_model(self.options.teacher).to(self.device, memory_format=torch.channels_last)
+        return teacher.eval().requires_grad_(False)
 
     def _optimizer(self) -> torch.optim.AdamW:
         options = self.options
         trunk = {id(p) for t in self.model.trunks() for p in t.parameters()}
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for parameter in self.model.parameters():
+            if not parameter.requires_grad:
+                continue
             groups.setdefault((id(parameter) in trunk, parameter.ndim > 1), []).append(parameter)
         return torch.optim.AdamW(
             [
@@ -117,6 +163,10 @@ class Trainer:
         fall = 0.5 * (1 + math.cos(math.pi * step / options.steps))
         return options.rate * rise * (0.02 + 0.98 * fall)
 
+    def stop(self) -> None:
+        """Lets :meth:`train` end after the step it is at."""
+        self._stopping = True
+
     def train(
         self,
         packs: dict[str, Pack],
@@ -125,68 +175,91 @@ class Trainer:
         seconds: float = math.inf,
         report_every: int = 20,
         save_every: float = 300.0,
+        judge: Judge | None = None,
+        judge_every: int = 400,
         workers: int = 1,
     ) -> bool:
         """Trains until the last step or the time is up, saving as it goes; true when the run is at its end.
 
         Args:
             packs: see :func:`vcut.training.pack.open_packs`.
-            report: called every ``report_every`` steps.
+            report: called at every ``report_every``-th step.
             seconds: time allowed now.
             save_every: seconds between checkpoints.
+            judge: scores the running mean every ``judge_every`` steps (a multiple of ``report_every``) and at the end;
+                the best so far is exported to ``best.safetensors``.
             workers: loader processes; 0 loads between steps.
+
+        Raises:
+            InputError: the loss is no longer finite. The last checkpoint is from before.
         """
         begin = saved = marked = time.monotonic()
         before = self.seconds
-        sums = torch.zeros(2)
-        since = 0
-        try:
-            for frames, labels in self._batches(packs, workers):
-                sums += self._advance(frames, labels)
-                since += 1
-                now = time.monotonic()
-                self.seconds = before + now - begin
-                if since == report_every or self.step == self.options.steps:
-                    clips = since * self.options.batch / (now - marked)
-                    loss, overlap = (sums / since).tolist()
-                    progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, self.seconds / 3600)
-                    self._log(progress)
-                    report(progress)
-                    if not math.isfinite(loss):
-                        raise InputError(f"loss is {loss} at step {self.step}", "train with a lower --rate")
-                    sums, since, marked = torch.zeros(2), 0, now
-                if now - saved > save_every:
-                    self.save()
-                    saved = now
-                if now - begin > seconds:
-                    break
-        finally:
-            if sums.isfinite().all():
+        sums, since, waited = torch.zeros(2), 0, 0.0
+        self._stopping = False
+        batches = self._batches(packs, workers)
+        while self.step < self.options.steps:
+            asked = time.monotonic()
+            frames, labels = next(batches)
+            waited += time.monotonic() - asked
+            sums += self._advance(frames, labels)
+            since += 1
+            now = time.monotonic()
+            self.seconds = before + now - begin
+            ended = self.step == self.options.steps
+            if self.step % report_every == 0 or ended:
+                clips = since * self.options.batch / (now - marked)
+                loss, overlap = (sums / since).tolist()
+                self._check(loss)
+                judged = judge is not None and (self.step % judge_every == 0 or ended)
+                dev = self._judge(judge) if judged else None
+                waiting, hours = waited / (now - marked), self.seconds / 3600
+                progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, waiting, hours, dev)
+                self._log(progress)
+                report(progress)
+                sums, since, waited, marked = torch.zeros(2), 0, 0.0, time.monotonic()
+            stopping = self._stopping or time.monotonic() - begin > seconds
+            if ended or stopping or time.monotonic() - saved > save_every:
+                self._check(float(sums[0]))
                 self.save()
+                saved = time.monotonic()
+            if stopping:
+                break
         return self.step >= self.options.steps
 
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InputError(f"loss is {loss} at step {self.step}", "train with a lower --rate")
+
+    def _judge(self, judge: Judge) -> float:
+        score = judge(self.mean)
+        if score > self.best:
+            self.best = score
+            self.export("best.safetensors")
+        return score
+
     def _batches(self, packs: dict[str, Pack], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-        batches = Batches(ClipMaker(packs, self.options.size), self.options)
-        return iter(
-            DataLoader(
-                batches,
-                batch_size=None,
-                sampler=range(self.step, self.options.steps),
-                num_workers=workers,
-                prefetch_factor=4 if workers else None,
-                pin_memory=self.device.type == "cuda",
-                worker_init_fn=_one_thread,
-            )
+        """Frames and labels on the device: drawn by the loader for a CPU, and on a GPU by the GPU."""
+        on_cpu = self.device.type == "cpu"
+        batches = Batches(ClipMaker(packs, self.options.augmentations), self.options, drawn=on_cpu)
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            sampler=range(self.step, self.options.steps),
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            worker_init_fn=_one_thread,
         )
+        for batch in loader:
+            yield batch if on_cpu else render(batch, self.options.size, self.device)
 
     def _advance(self, frames: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns loss and overlap on the CPU."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step) * group["share"]
-        frames = frames.to(self.device, non_blocking=True).float() / 255
-        labels = labels.to(self.device, non_blocking=True)
+        glances = (torch.rand(frames.shape[1]) < self.options.glance).tolist()
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss, overlap = unroll(self.model, frames, labels, self.options.hard)
+            loss, overlap = unroll(self.model, frames.float() / 255, labels, self.weights, self.teacher, glances)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -203,17 +276,8 @@ class Trainer:
         with path.open("a", newline="") as file:
             writer = csv.writer(file)
             if fresh:
-                writer.writerow(["step", "loss", "overlap", "rate", "clips_per_second", "hours"])
-            writer.writerow(
-                [
-                    progress.step,
-                    f"{progress.loss:.4f}",
-                    f"{progress.overlap:.4f}",
-                    f"{progress.rate:.3g}",
-                    f"{progress.clips_per_second:.2f}",
-                    f"{progress.hours:.4f}",
-                ]
-            )
+                writer.writerow(Progress.COLUMNS)
+            writer.writerow(progress.row())
 
     def save(self) -> None:
         """Writes the checkpoint under a temporary name, then renames it."""
@@ -223,14 +287,15 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "best": self.best,
             "random": torch.get_rng_state(),
         }
         with replacing(self.folder / "state.pt") as temporary:
             torch.save(state, temporary)
 
-    def export(self) -> Path:
-        """Writes the running mean of the weights to ``weights.safetensors`` in the run's folder."""
-        path = self.folder / "weights.safetensors"
+    def export(self, name: str = "weights.safetensors") -> Path:
+        """Writes the running mean of the weights to a file in the run's folder."""
+        path = self.folder / name
         save_weights(path, self.mean, extra={"trained": "yes", "clips": str(self.step * self.options.batch)})
         return path
 
@@ -239,8 +304,36 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state.get("best", 0.0)
         torch.set_rng_state(state["random"].cpu())
+        self._forget_log()
+
+    def _forget_log(self) -> None:
+        """Drops the log's rows of steps after the checkpoint: they are done again."""
+        path = self.folder / "log.csv"
+        if not path.is_file():
+            return
+        with path.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= self.step]
+        with replacing(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, Progress.COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _settle(folder: Path, options: TrainOptions | None) -> TrainOptions:
+    """The options of the run in a folder, or those of a new one."""
+    saved = folder / "options.json"
+    if saved.is_file():
+        kept = TrainOptions.from_dict(json.loads(saved.read_text()))
+        if options is not None and options != kept:
+            raise OptionError(
+                f"{folder} holds a run with other options", "leave them out to resume, or give another --run folder"
+            )
+        return kept
+    if options is None:
+        raise OptionError(f"{folder} holds no run to resume", "give the options of a new one")
+    return options
 
 
 def _one_thread(worker: int) -> None:

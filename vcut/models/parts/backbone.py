@@ -88,6 +88,11 @@ class Trunk(nn.Module):
         f8 = self.layer2(f4)
         return f2, f4, f8, self.layer3(f8)
 
+    def freeze(self, stages: int) -> None:
+        """Takes the first stages (``conv1``, ``layer1``, ``layer2``, ``layer3``) out of training."""
+        for stage in (self.conv1, self.layer1, self.layer2, self.layer3)[:stages]:
+            stage.requires_grad_(False)
+
     def load_imagenet(self, path: Path) -> None:
         """Loads an ImageNet trunk with torchvision's key names, folding its batch norm; extra inputs get zero
         weights."""

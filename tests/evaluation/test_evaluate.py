@@ -12,7 +12,8 @@ import pytest
 
 from vcut.errors import InputError
 from vcut.evaluation.dataset import Sequence, find_sequences
-from vcut.evaluation.evaluate import KEYS, SequenceScore, baseline_copy, evaluate
+from vcut.evaluation.evaluate import Judged, baseline_copy, evaluate
+from vcut.evaluation.report import KEYS, SequenceScore
 from vcut.masks.labels import Labels
 
 Write = Callable[..., Path]
@@ -170,8 +171,35 @@ def test_json(dense_root: Path) -> None:
 def test_rows(dense_root: Path) -> None:
     report = evaluate(find_sequences(dense_root), perfect)
     slide, mean = report.rows()
-    assert len(slide) == len(mean) == len(report.COLUMNS)
+    assert len(slide) == len(mean) == len(report.columns)
     assert slide[:4] == ("slide", "2", "10", "1.000") and mean[:4] == ("mean over objects", "2", "10", "1.000")
+
+
+def test_rows_of_objects(write_sequence: Write) -> None:
+    write_sequence("lone", dict.fromkeys(range(4), square(5)), 4)
+    first, later = square(5) + square(30, 2), square(90) + square(30, 2)
+    root = write_sequence("pair", {0: first, 1: later, 2: later, 3: later}, 4)
+    report = evaluate(find_sequences(root), baseline_copy)
+    assert [row[0] for row in report.rows()] == ["lone", "pair", "mean over objects"]
+    rows = report.rows(per_object=True)
+    assert [row[0] for row in rows] == ["lone", "pair", "pair:1", "pair:2", "mean over objects"]
+    assert {len(row) for row in rows} == {len(report.columns)}
+    place = report.columns.index("J")
+    assert [row[place] for row in rows] == ["1.000", "0.500", "0.000", "1.000", "0.667"]
+
+
+def test_each_judged_frame_is_shown(dense_root: Path) -> None:
+    seen: list[int] = []
+
+    def check(frame: Judged) -> None:
+        seen.append(frame.index)
+        assert frame.sequence.name == "slide" and np.array_equal(frame.truth, frame.sequence.truth(frame.index))
+        assert np.array_equal(frame.labels, frame.sequence.truth(0))
+        moved = 2 * frame.index
+        assert frame.region == pytest.approx((max(0, 16 - moved) / (16 + min(16, moved)) + 1) / 2)
+
+    evaluate(find_sequences(dense_root), baseline_copy, on_frame=check)
+    assert seen == list(range(1, 9))
 
 
 class TestRefused:

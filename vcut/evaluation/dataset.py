@@ -12,7 +12,8 @@ The folder of a resolution may be 480p, Full-Resolution or 1080p, taken in this 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ class Sequence:
         annotations: the annotation of a frame, by the frame's index; in order, at least one.
         ids: the objects of the first annotation, ascending. Objects that only appear later are not judged.
         binary: the annotations are black and white (DAVIS-2016): white is object 1, 255 is not void.
+        side: the shorter side that frames are enlarged to, pixels; None shows them as they are. See
+            :func:`vcut.evaluation.enlarge.enlarged`.
+        windows: scored frames whose mean J is reported apart, by the name it gets there. See
+            :func:`vcut.evaluation.loop.looped`.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Sequence:
     annotations: dict[int, Path]
     ids: tuple[int, ...]
     binary: bool
+    side: int | None = None
+    windows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def start(self) -> int:
@@ -66,6 +73,29 @@ class Sequence:
         indices = list(self.annotations)
         return indices[1:-1] if self.dense else indices[1:]
 
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first annotated frame, as it is shown.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        return self._shown(_frame_size(self.frames[self.start]))
+
+    def frame(self, index: int) -> np.ndarray:
+        """A frame as it is shown, enlarged (bicubic) where that is asked for: H x W x 3 uint8.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self.frames[index]
+        try:
+            with Image.open(path) as image:
+                rgb = image.convert("RGB")
+        except OSError as error:
+            raise _unreadable(path) from error
+        size = self._shown(rgb.size)
+        return np.array(rgb if size == rgb.size else rgb.resize(size, Image.Resampling.BICUBIC))
+
     def truth(self, index: int) -> np.ndarray:
         """The annotation of a frame at its own size: H x W uint8, 0 background (void counts as background).
 
@@ -75,14 +105,14 @@ class Sequence:
         return _decode(_read_annotation(self.annotations[index]), self.binary)
 
     def first(self) -> Labels:
-        """The first annotation at the size of the frames.
+        """The first annotation at the size of the frames as they are shown.
 
         Raises:
             InputError: it or its frame cannot be read, their aspects differ, or an object is lost in
                 resizing.
         """
         labels = self.truth(self.start)
-        size = _frame_size(self.frames[self.start])
+        size = self.size()
         own = (labels.shape[1], labels.shape[0])
         if own != size:
             if not same_aspect(own, size):
@@ -97,6 +127,13 @@ class Sequence:
                     "the size of its frame"
                 )
         return Labels(labels, self.ids)
+
+    def _shown(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The width and height that a frame of this width and height is shown at."""
+        if self.side is None:
+            return size
+        width, height = size
+        return round(width * self.side / min(size)), round(height * self.side / min(size))
 
 
 def find_sequences(root: str | Path, split: str | None = None) -> list[Sequence]:
@@ -217,4 +254,8 @@ def _frame_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as frame:
             return frame.size
     except OSError as error:
-        raise InputError(f"frame {path} cannot be read", "is it damaged?") from error
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> InputError:
+    return InputError(f"frame {path} cannot be read", "is it damaged?")

@@ -10,119 +10,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from vcut.errors import InputError
 from vcut.evaluation.dataset import Sequence
-from vcut.evaluation.davis import Statistics, boundary_f, jaccard, statistics
+from vcut.evaluation.davis import boundary_f, jaccard, statistics
+from vcut.evaluation.report import ObjectScore, Report, SequenceScore
 from vcut.masks.labels import Labels, resize_labels
 
 Predictor = Callable[[Sequence, Labels], Iterable[np.ndarray]]
 """Called with a sequence and its first annotation at frame size; yields a label map (H x W uint8, user ids,
 frame size) for each frame from the first annotated one on, that one included."""
 
-KEYS = ("J&F", "J", "J-recall", "J-decay", "F", "F-recall", "F-decay")
 
-
-@dataclass(frozen=True)
-class ObjectScore:
-    """J and F of one object over the scored frames of its sequence."""
-
-    identifier: int
-    region: Statistics
-    boundary: Statistics
-
-    def to_json(self) -> dict[str, float]:
-        """The scores by the names of :data:`KEYS`, as fractions."""
-        region, boundary = self.region, self.boundary
-        both = (region.mean + boundary.mean) / 2
-        values = (
-            both,
-            region.mean,
-            region.recall,
-            region.decay,
-            boundary.mean,
-            boundary.recall,
-            boundary.decay,
-        )
-        return dict(zip(KEYS, values, strict=True))
-
-
-@dataclass(frozen=True)
-class SequenceScore:
-    """The scores of one sequence.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One frame that was judged, at the size of its annotation.
 
     Attributes:
-        name: its name.
-        objects: the score of each object, by ascending id.
-        frames: how many frames the predictor gave.
-        scored: how many of them were judged.
-        seconds: the time spent inside the predictor, for all ``frames``.
+        sequence: the one it belongs to.
+        index: its index in the sequence.
+        labels: H x W uint8, the predictor's map; it may be overwritten once the next frame is asked for.
+        truth: H x W uint8, the annotation.
+        region: J, the mean over the objects.
     """
 
-    name: str
-    objects: tuple[ObjectScore, ...]
-    frames: int
-    scored: int
-    seconds: float
-
-    @property
-    def fps(self) -> float:
-        """Frames a second of the predictor alone; reading annotations and scoring are left out."""
-        return self.frames / max(self.seconds, 1e-9)
-
-    def mean(self) -> dict[str, float]:
-        """The mean over the objects, by the names of :data:`KEYS`."""
-        return _mean([score.to_json() for score in self.objects])
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything about the sequence; scores are fractions."""
-        return {
-            "name": self.name,
-            "objects": len(self.objects),
-            "frames": self.frames,
-            "scored": self.scored,
-            "seconds": self.seconds,
-            "fps": self.fps,
-            **self.mean(),
-            "per_object": [{"id": score.identifier, **score.to_json()} for score in self.objects],
-        }
-
-
-@dataclass(frozen=True)
-class Report:
-    """The scores of a data set."""
-
-    sequences: tuple[SequenceScore, ...]
-
-    COLUMNS = ("sequence", "objects", "frames", *KEYS, "fps")
-
-    def mean(self) -> dict[str, float]:
-        """The mean over all objects of all sequences: the DAVIS-2017 score."""
-        return _mean([score.to_json() for sequence in self.sequences for score in sequence.objects])
-
-    def sequence_mean(self) -> dict[str, float]:
-        """The mean over sequences, each the mean over its objects."""
-        return _mean([sequence.mean() for sequence in self.sequences])
-
-    def to_json(self) -> dict[str, Any]:
-        """``mean``, ``sequence_mean`` and ``sequences``, ready for :func:`json.dump`; scores are
-        fractions."""
-        return {
-            "mean": self.mean(),
-            "sequence_mean": self.sequence_mean(),
-            "sequences": [sequence.to_json() for sequence in self.sequences],
-        }
-
-    def rows(self) -> list[tuple[str, ...]]:
-        """A table under :attr:`COLUMNS`: a row a sequence, then the mean over all objects."""
-        rows = [_row(score.name, len(score.objects), score.frames, score.mean(), score.fps) for score in self.sequences]
-        objects = sum(len(score.objects) for score in self.sequences)
-        frames = sum(score.frames for score in self.sequences)
-        seconds = sum(score.seconds for score in self.sequences)
-        return [*rows, _row("mean over objects", objects, frames, self.mean(), frames / max(seconds, 1e-9))]
+    sequence: Sequence
+    index: int
+    labels: np.ndarray
+    truth: np.ndarray
+    region: float
 
 
 def baseline_copy(sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
@@ -135,13 +53,16 @@ def evaluate(
     sequences: Iterable[Sequence],
     predict: Predictor,
     on_sequence: Callable[[SequenceScore], None] | None = None,
+    on_frame: Callable[[Judged], None] | None = None,
 ) -> Report:
     """Score a predictor on sequences.
 
     Args:
-        sequences: what :func:`~vcut.evaluation.dataset.find_sequences` found.
+        sequences: what :func:`~vcut.evaluation.dataset.find_sequences` found, as it is or changed by
+            :func:`~vcut.evaluation.loop.looped` or :func:`~vcut.evaluation.enlarge.enlarged`.
         predict: the tracker. A map that it yields may be overwritten by it once the next one is asked for.
         on_sequence: called with the score of each sequence as soon as it is known.
+        on_frame: called with each frame that is judged, in order.
 
     Raises:
         InputError: there is no sequence, one has no frame to judge (checked before anything is run), or an
@@ -159,16 +80,18 @@ def evaluate(
             )
     scores = []
     for sequence in sequences:
-        scores.append(_evaluate_sequence(sequence, predict))
+        scores.append(_evaluate_sequence(sequence, predict, on_frame))
         if on_sequence is not None:
             on_sequence(scores[-1])
     return Report(tuple(scores))
 
 
-def _evaluate_sequence(sequence: Sequence, predict: Predictor) -> SequenceScore:
+def _evaluate_sequence(
+    sequence: Sequence, predict: Predictor, on_frame: Callable[[Judged], None] | None
+) -> SequenceScore:
     first = sequence.first()
-    scored = set(sequence.scored)
-    values: dict[int, list[tuple[float, float]]] = {identifier: [] for identifier in sequence.ids}
+    places = {index: place for place, index in enumerate(sequence.scored)}
+    values = np.zeros((len(sequence.ids), 2, len(places)))
     clock = _Stopwatch()
     with clock:
         maps = iter(predict(sequence, first))
@@ -178,18 +101,27 @@ def _evaluate_sequence(sequence: Sequence, predict: Predictor) -> SequenceScore:
         if labels is None or labels.shape != first.labels.shape:
             found = "no map" if labels is None else f"a map of shape {labels.shape}"
             raise ValueError(f"predictor gave {found} for frame {index} of {sequence.name}")
-        if index in scored:
+        if index in places:
             truth = sequence.truth(index)
             if labels.shape != truth.shape:
                 labels = resize_labels(labels, (truth.shape[1], truth.shape[0]))
-            for identifier, series in values.items():
+            now = values[..., places[index]]
+            for row, identifier in zip(now, sequence.ids, strict=True):
                 drawn, wanted = labels == identifier, truth == identifier
-                series.append((jaccard(drawn, wanted), boundary_f(drawn, wanted)))
+                row[:] = jaccard(drawn, wanted), boundary_f(drawn, wanted)
+            if on_frame is not None:
+                on_frame(Judged(sequence, index, labels, truth, float(now[:, 0].mean())))
+    windows = {name: [places[index] for index in window] for name, window in sequence.windows.items()}
     objects = tuple(
-        ObjectScore(identifier, *(statistics(np.array(measure)) for measure in zip(*series, strict=True)))
-        for identifier, series in values.items()
+        ObjectScore(
+            identifier,
+            statistics(region),
+            statistics(boundary),
+            {name: float(region[window].mean()) for name, window in windows.items()},
+        )
+        for identifier, (region, boundary) in zip(sequence.ids, values, strict=True)
     )
-    return SequenceScore(sequence.name, objects, len(sequence.frames) - sequence.start, len(scored), clock.seconds)
+    return SequenceScore(sequence.name, objects, len(sequence.frames) - sequence.start, len(places), clock.seconds)
 
 
 class _Stopwatch:
@@ -203,11 +135,3 @@ class _Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self.seconds += time.perf_counter() - self._began
-
-
-def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
-    return {key: float(np.mean([score[key] for score in scores])) for key in KEYS}
-
-
-def _row(name: str, objects: int, frames: int, scores: dict[str, float], fps: float) -> tuple[str, ...]:
-    return (name, str(objects), str(frames), *(f"{scores[key]:.3f}" for key in KEYS), f"{fps:.1f}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
 
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
@@ -28,10 +27,6 @@ class NetworkPredictor:
 
     def __call__(self, sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
         """Label maps H,W uint8 from the first annotated frame on."""
-        started = False
-        for path in sequence.frames[sequence.start :]:
-            with Image.open(path) as image:
-                rgb = np.array(image.convert("RGB"))
-            step = self.propagator.step(rgb) if started else self.propagator.start(rgb, first.labels)
-            started = True
-            yield step.labels
+        yield self.propagator.start(sequence.frame(sequence.start), first.labels).labels
+        for index in range(sequence.start + 1, len(sequence.frames)):
+            yield self.propagator.step(sequence.frame(index)).labels

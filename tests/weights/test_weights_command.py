@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vcut.cli.weights import app
-from vcut.errors import WeightsError
+from vcut.errors import OptionError, OutputError, WeightsError
+from vcut.weights.digest import check_file
+from vcut.weights.file import read_header
+from vcut.weights.manifest import load_manifest
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +28,7 @@ def row(result: Result, name: str) -> str:
     return next(line for line in result.stdout.splitlines() if name in line)
 
 
-@pytest.mark.parametrize("command", ["list", "show", "verify", "pull"])
+@pytest.mark.parametrize("command", ["list", "show", "verify", "pull", "convert", "publish"])
 def test_every_command_has_help(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0 and "Usage:" in result.stdout
@@ -36,7 +39,7 @@ def test_list_shows_what_there_is_and_the_state_of_each_file(bundled: Path) -> N
     megabytes = f"{path.stat().st_size / 1e6:.1f}"
     result = run("list")
     assert result.exit_code == 0
-    for part in ("(default)", "gam-s", megabytes, "0.625", "present"):
+    for part in ("(default)", "gam-s", megabytes, "fp16", "0.625", "present"):
         assert part in row(result, "gam-s (default)")
     assert "present" in row(result, "other")
     path.write_bytes(b"short")
@@ -88,3 +91,39 @@ def test_pull_of_a_name_prints_its_path_or_copies_it(bundled: Path, tmp_path: Pa
     assert run("pull", "gam-s", "--output", str(copy.parent)).stdout.strip() == str(copy)
     assert copy.read_bytes() == (bundled / "gam-s.safetensors").read_bytes()
     assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_convert_writes_a_named_model_as_int8_and_back(bundled: Path, tmp_path: Path) -> None:
+    small, back = tmp_path / "small.safetensors", tmp_path / "back.safetensors"
+    result = run("convert", "gam-s", str(small), "--store", "int8")
+    assert result.exit_code == 0 and f"{small}: int8, " in result.stdout
+    assert small.stat().st_size < 0.6 * (bundled / "gam-s.safetensors").stat().st_size
+    assert run("convert", str(small), str(back), "--store", "fp16").exit_code == 0
+    assert [read_header(path)["store"] for path in (small, back)] == ["int8", "fp16"]
+
+
+def test_convert_refuses_what_makes_no_sense(bundled: Path, weights_file: Path, tmp_path: Path) -> None:
+    target, before = tmp_path / "new.safetensors", weights_file.read_bytes()
+    refused = [
+        (("other", str(target), "--store", "fp16"), OptionError, "stored as fp16 already"),
+        (("other", str(target), "--store", "int4"), OptionError, "known ones: fp16, int8"),
+        (("other", str(weights_file), "--store", "int8"), OutputError, "exists already"),
+        ((str(weights_file), str(weights_file), "--store", "int8"), OutputError, "exists already"),
+        (("nothing", str(target), "--store", "int8"), WeightsError, "unknown weights 'nothing'"),
+    ]
+    for arguments, kind, says in refused:
+        error = run("convert", *arguments).exception
+        assert isinstance(error, kind) and says in str(error)
+    assert not target.exists() and weights_file.read_bytes() == before
+
+
+def test_a_model_published_as_int8_is_listed_shown_verified_and_pulled(bundled: Path, weights_file: Path) -> None:
+    options = ("--recipe", "r", "--licence", "l", "--folder", str(bundled), "--store", "int8")
+    result = run("publish", str(weights_file), "tiny", *options)
+    path = bundled / "tiny.safetensors"
+    assert result.exit_code == 0 and f"{path}: int8, " in result.stdout
+    check_file(path, load_manifest()["tiny"], "")
+    assert "int8" in row(run("list"), "tiny") and "fp16" in row(run("list"), "other")
+    assert "int8" in row(run("show", "tiny"), "│ store ")
+    assert run("verify", "tiny").stdout == "tiny: ok\n"
+    assert run("pull", "tiny").stdout.strip() == str(path)

@@ -1,4 +1,4 @@
-"""``vcut weights``: list, show, verify and pull weight files."""
+"""``vcut weights``: list, show, verify, pull, convert and publish weight files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ from vcut.weights.digest import check_file, sha256_of
 from vcut.weights.file import read_header
 from vcut.weights.manifest import DEFAULT, bundled_dir
 
-app = typer.Typer(help="List, show, verify and pull weight files.", no_args_is_help=True)
+Store = Annotated[str, typer.Option("--store", help="fp16, or int8: half the size, a little less exact.")]
+
+app = typer.Typer(help="List, show, verify, pull, convert and publish weight files.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_weights() -> None:
     """List the weights that come with vcut."""
-    table = Table("name", "architecture", "size (MB)", "dev J&F", "file")
+    table = Table("name", "architecture", "size (MB)", "stored", "dev J&F", "file")
     for entry in load_manifest().values():
         score = entry.scores.get("dev", {}).get("J&F")
         table.add_row(
             entry.name + (" (default)" if entry.name == DEFAULT else ""),
             entry.architecture,
             f"{entry.size / 1e6:.1f}",
+            _stored(entry),
             "-" if score is None else f"{score:g}",
             _state(entry),
         )
@@ -44,6 +47,14 @@ def _state(entry: WeightsEntry) -> str:
     if not path.is_file():
         return "missing"
     return "present" if path.stat().st_size == entry.size else "wrong size"
+
+
+def _stored(entry: WeightsEntry) -> str:
+    """How a bundled file stores its tensors; ``-`` for one that cannot be read."""
+    try:
+        return read_header(bundled_dir() / entry.file)["store"]
+    except WeightsError:
+        return "-"
 
 
 @app.command()
@@ -129,6 +140,23 @@ def _entry(name: str) -> WeightsEntry:
 
 
 @app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="Weights: a file, a name or hf://owner/repo.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="The file to write.")],
+    store: Store,
+) -> None:
+    """Write weights anew in the other way to store them, to score what that costs before they are published."""
+    from vcut.weights.file import convert
+
+    path = resolve(source)
+    if target.exists():
+        raise OutputError(f"{target} exists already", "remove it, or choose another name")
+    convert(path, target, store)
+    before, after = (file.stat().st_size / 1e6 for file in (path, target))
+    typer.echo(f"{target}: {store}, {after:.1f} MB instead of {before:.1f}")
+
+
+@app.command()
 def publish(
     file: Annotated[Path, typer.Argument(help="Trained weights, as 'vcut train' writes them.")],
     name: Annotated[str, typer.Argument(help="The name that --weights will take.")],
@@ -138,6 +166,7 @@ def publish(
     score: Annotated[
         list[str] | None, typer.Option(metavar="DATA=FILE", help="Scores that 'vcut evaluate --json' wrote.")
     ] = None,
+    store: Store = "fp16",
 ) -> None:
     """Put trained weights into a weights folder, with their row in its manifest."""
     from vcut.weights import publish as room
@@ -148,5 +177,5 @@ def publish(
         if not equals:
             raise OptionError(f"--score {pair} is not DATA=FILE", "for example --score dev=dev.json")
         scores[data] = Path(path)
-    entry = room.publish(file, name, folder, scores, recipe, licence)
-    typer.echo(f"{folder / entry.file}: {entry.size / 1e6:.1f} MB, sha256 {entry.sha256[:12]}")
+    entry = room.publish(file, name, folder, scores, recipe, licence, store)
+    typer.echo(f"{folder / entry.file}: {store}, {entry.size / 1e6:.1f} MB, sha256 {entry.sha256[:12]}")

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from vcut import __version__
 from vcut.cli import console
+from vcut.cli.ablate import ablate, plot
 from vcut.cli.evaluate import evaluate
 from vcut.cli.frame import frame
 from vcut.cli.segment import segment
@@ -67,7 +68,9 @@ app.command()(segment)
 app.command()(frame)
 app.command()(evaluate)
 app.command()(train)
-app.add_typer(weights, name="weights", help="List, show, check and fetch trained weights.")
+app.command()(ablate)
+app.command()(plot)
+app.add_typer(weights, name="weights", help="List, show, check, fetch, convert and publish trained weights.")
 
 
 def main() -> None:

@@ -166,7 +166,6 @@ def publish(
     score: Annotated[
         list[str] | None, typer.Option(metavar="DATA=FILE", help="Scores that 'vcut evaluate --json' wrote.")
     ] = None,
-    store: Store = "fp16",
 ) -> None:
     """Put trained weights into a weights folder, with their row in its manifest."""
     from vcut.weights import publish as room
@@ -177,5 +176,5 @@ def publish(
         if not equals:
             raise OptionError(f"--score {pair} is not DATA=FILE", "for example --score dev=dev.json")
         scores[data] = Path(path)
-    entry = room.publish(file, name, folder, scores, recipe, licence, store)
-    typer.echo(f"{folder / entry.file}: {store}, {entry.size / 1e6:.1f} MB, sha256 {entry.sha256[:12]}")
+    entry = room.publish(file, name, folder, scores, recipe, licence)
+    typer.echo(f"{folder / entry.file}: {entry.size / 1e6:.1f} MB, sha256 {entry.sha256[:12]}")

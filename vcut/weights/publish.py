@@ -11,7 +11,7 @@ from vcut.atomic import replacing
 from vcut.errors import WeightsError
 from vcut.models.base import MEAN, STD, STRIDE
 from vcut.weights.digest import sha256_of
-from vcut.weights.file import convert, load_file, read_header
+from vcut.weights.file import load_file, read_header
 from vcut.weights.manifest import WeightsEntry, write_entry
 
 KEPT = ("J&F", "J", "F")
@@ -24,22 +24,18 @@ def publish(
     scores: dict[str, Path],
     recipe: str,
     licence: str,
-    store: str = "fp16",
 ) -> WeightsEntry:
-    """Copies ``file`` to ``folder/NAME.safetensors``, or converts it there, and writes its row.
+    """Copies ``file`` to ``folder/NAME.safetensors`` and writes its row.
 
     Args:
         file: trained weights, as ``vcut train`` writes them.
         name: the name users give with ``--weights``.
         folder: where ``manifest.json`` is.
-        scores: for each data set the JSON that ``vcut evaluate --json`` wrote for this file; when it gets converted,
-            for what ``vcut weights convert`` makes of it, which has the same tensors.
+        scores: for each data set the JSON that ``vcut evaluate --json`` wrote for this file.
         recipe: how it was trained, in a sentence or the command.
         licence: what may be done with it, in a sentence.
-        store: a key of :data:`vcut.weights.file.FORMATS`.
 
     Raises:
-        OptionError: unknown ``store``.
         WeightsError: the file does not load, is untrained, or a score file is not one.
     """
     load_file(file)
@@ -48,11 +44,8 @@ def publish(
         raise WeightsError(f"{file} is untrained", "train it first")
     means = {data: _mean(path) for data, path in scores.items()}
     target = folder / f"{name}.safetensors"
-    if header["store"] == store:
-        with replacing(target) as temporary:
-            shutil.copyfile(file, temporary)
-    else:
-        convert(file, target, store)
+    with replacing(target) as temporary:
+        shutil.copyfile(file, temporary)
     entry = WeightsEntry(
         name=name,
         file=target.name,

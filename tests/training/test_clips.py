@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,19 @@ def test_packs_hold_the_pictures(data, packs):
     assert np.array_equal(packs["stills"].image(index), np.array(Image.open(file)))
     assert np.array_equal(packs["stills"].mask(index), np.array(Image.open(data / "static/discs/masks/3.png")))
     assert packs["stills"].objects(index) == [1] and packs["stills"].objects(0) == [1]
+
+
+def test_packs_are_made_again_when_the_data_has_changed(data, tmp_path):
+    copy, packed = tmp_path / "data", tmp_path / "packed"
+    shutil.copytree(data, copy)
+    first = open_packs(copy, packed)
+    made = {name: (packed / f"{name}.bin").stat().st_mtime_ns for name in first}
+    open_packs(copy, packed)
+    assert made == {name: (packed / f"{name}.bin").stat().st_mtime_ns for name in first}
+    shutil.copy(copy / "static/discs/images/3.webp", copy / "static/discs/images/9.webp")
+    shutil.copy(copy / "static/discs/masks/3.png", copy / "static/discs/masks/9.png")
+    assert len(open_packs(copy, packed)["stills"]) == 8
+    assert made["video"] == (packed / "video.bin").stat().st_mtime_ns
 
 
 def test_no_data_is_an_error_in_one_line(tmp_path):

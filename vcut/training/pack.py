@@ -7,6 +7,7 @@ each object.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,21 @@ def _ids(path: Path, size: tuple[int, int]) -> np.ndarray:
         return (np.array(grey) > 127).astype(np.uint8)
 
 
-def write_pack(base: Path, pictures: Iterable[Picture]) -> int:
-    """Packs pictures under ``base`` (.bin, .npz), written under temporary names first; returns how many."""
+def fingerprint(pictures: Iterable[Picture], root: Path) -> str:
+    """Names and sizes of the files of a set, in one hash: another one means that the set has changed."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        for file in (picture.image, picture.mask):
+            if file is not None:
+                digest.update(f"{file.relative_to(root)} {file.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def write_pack(base: Path, pictures: Iterable[Picture], mark: str = "") -> int:
+    """Packs pictures under ``base`` (.bin, .npz), written under temporary names first; returns how many.
+
+    ``mark``: their :func:`fingerprint`, kept with them.
+    """
     offsets, sizes, clips, areas, names = [], [], [], [], {}
     start = 0
     with replacing(base.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
@@ -124,7 +138,7 @@ def write_pack(base: Path, pictures: Iterable[Picture]) -> int:
         if not offsets:
             raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
     with replacing(base.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
-        np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas)
+        np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas, mark=mark)
     return len(offsets)
 
 
@@ -132,8 +146,22 @@ SOURCES = {"stills": still_pictures, "backgrounds": backgrounds, "video": video_
 
 
 def open_packs(data: Path, packed: Path) -> dict[str, Pack]:
-    """The three packs of a data folder, made on first use in ``packed``."""
+    """The three packs of a data folder, made in ``packed`` on first use and when the data has changed.
+
+    Raises:
+        InputError: the folder holds nothing to pack.
+    """
     for name, source in SOURCES.items():
-        if not (packed / f"{name}.npz").is_file():
-            write_pack(packed / name, source(data))
+        pictures = list(source(data))
+        mark = fingerprint(pictures, data)
+        if _mark(packed / f"{name}.npz") != mark:
+            write_pack(packed / name, pictures, mark)
     return {name: Pack(packed / name) for name in SOURCES}
+
+
+def _mark(index: Path) -> str | None:
+    """The fingerprint that a pack was made with."""
+    if not index.is_file() or not index.with_suffix(".bin").is_file():
+        return None
+    with np.load(index) as content:
+        return str(content["mark"]) if "mark" in content else None

@@ -10,6 +10,7 @@ import copy
 import csv
 import json
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -248,7 +249,7 @@ class Trainer:
             sampler=range(self.step, self.options.steps),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_set_up_loader,
         )
         for batch in loader:
             yield batch if on_cpu else render(batch, self.options.size, self.device)
@@ -336,5 +337,8 @@ def _settle(folder: Path, options: TrainOptions | None) -> TrainOptions:
     return options
 
 
-def _one_thread(worker: int) -> None:
+def _set_up_loader(worker: int) -> None:
+    """One thread; and deaf to Ctrl-C, which reaches all processes of a terminal: the trainer decides when to end."""
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

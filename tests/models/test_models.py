@@ -103,3 +103,15 @@ def test_unknown_names_are_errors_in_one_line():
         build_model("resnet")
     with pytest.raises(WeightsError, match="does not fit this version"):
         build_model("gc", {"wings": 2})
+
+
+@torch.no_grad()
+def test_gc_finds_a_place_again_before_any_training():
+    """Key and query begin alike, so the prototypes of a place are the same from both sides."""
+    torch.manual_seed(0)
+    gc = build_model("gc").eval()
+    frames, masks = frames_and_masks(1)
+    features = gc.encode(frames[0])
+    memory = gc.remember(None, features, frames[0], masks, other_objects(masks))
+    key = features.query.flatten(2).softmax(1).mean(2, keepdim=True)
+    torch.testing.assert_close(memory.context.mass, key, rtol=1e-3, atol=1e-5)

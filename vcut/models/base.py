@@ -104,6 +104,10 @@ class SegmentationModel(nn.Module):
     architecture: str
     config: ModelConfig
 
+    def align(self) -> None:
+        """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get
+        the same key when it is remembered as when it is looked for."""
+
     @abstractmethod
     def encode(self, frames: Tensor) -> Features:
         """Features of frames: B,3,H,W, RGB in 0..1, H and W multiples of 16. Once a frame, for all objects."""

@@ -37,12 +37,7 @@ from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
-from vcut.models.parts.layers import ResBlock, conv1, conv3, initialise
-
-SHARPNESS = 6.0
-"""Gain of untrained keys. With it a softmax over them picks out few locations: matching ImageNet features through
-a random projection then carries a mask at IoU 0.8 (motorbike, 8 frames on, stride 16), where a gain of 1 averages the
-whole frame."""
+from vcut.models.parts.layers import SHARPNESS, ResBlock, conv1, conv3, initialise
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,33 @@ from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, f
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
-from vcut.models.parts.layers import conv3, initialise
+from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 
 
 @dataclass(frozen=True)
 class GCConfig(ModelConfig):
-    """Sizes as in the paper, section 3.2 (C_N = 128, C_M = 512, 256 channels after compression)."""
+    """Sizes as in the paper, section 3.2 (C_N = 128, C_M = 512, 256 channels after compression).
+
+    Attributes:
+        trunk: both encoders.
+        key_channels, value_channels: C_N, C_M.
+        context: how the global context weighs locations.
+        widths: decoder channels at strides 16, 8, 4.
+        slim, fine: see :class:`vcut.models.parts.decoder.Decoder`.
+    """
 
     trunk: str = "resnet50"
     key_channels: int = 128
     value_channels: int = 512
     context: context.ContextKind = "raw"
     widths: tuple[int, int, int] = (256, 256, 256)
+    slim: bool = False
+    fine: int = 0
 
 
-NORMALISED = GCConfig(context="softmax")
-"""What is shipped as ``gc``: the paper's network with the normalised context."""
+NORMALISED = GCConfig(context="softmax", widths=(256, 128, 64), slim=True, fine=32)
+"""What is shipped as ``gc``: the paper's network with the normalised context, and the slim decoder of ``gam``, which
+training on a CPU can afford."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +55,30 @@ class GC(SegmentationModel):
         self.config = config
         self.architecture = architecture
         self.context_encoder = Trunk(config.trunk, extra=1)
-        self.current_encoder = Trunk(config.trunk)
-        c2, c4, c8, c16 = self.current_encoder.channels
+        self.frame_encoder = Trunk(config.trunk)
+        c2, c4, c8, c16 = self.frame_encoder.channels
         self.key = conv3(c16, config.key_channels)
         self.memory_value = conv3(c16, config.value_channels)
         self.query = conv3(c16, config.key_channels)
         self.value = conv3(c16, config.value_channels)
         self.compress = conv3(2 * config.value_channels, config.widths[0])
-        self.decoder = Decoder((c2, c4, c8), config.widths, slim=False, fine=0)
+        self.decoder = Decoder((c2, c4, c8), config.widths, config.slim, config.fine)
         initialise(self)
+        if config.context == "softmax":
+            with torch.no_grad():
+                self.query.weight.mul_(SHARPNESS)
+        self.align()
 
     def trunks(self) -> list[Trunk]:
         """The trunks that start from ImageNet, the frame's first."""
-        return [self.current_encoder, self.context_encoder]
+        return [self.frame_encoder, self.context_encoder]
+
+    def align(self) -> None:
+        self.context_encoder.take_over(self.frame_encoder)
+        self.key.load_state_dict(self.query.state_dict())
 
     def encode(self, frames: Tensor) -> Features:
-        f2, f4, f8, f16 = self.current_encoder(normalise(frames))
+        f2, f4, f8, f16 = self.frame_encoder(normalise(frames))
         return Features(f2, f4, f8, f16, None, self.query(f16), self.value(f16))
 
     def remember(

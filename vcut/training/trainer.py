@@ -113,6 +113,8 @@ class Trainer:
         self.taken = take_over(model, start) if start is not None and not resumed else 0.0
         if not (resumed or scratch or backbones is not None or (start is not None and same_trunks(model, start))):
             raise OptionError("a new run would start from random trunks", "give --backbones, or --start, or --scratch")
+        if not resumed and self.taken < 1:
+            model.align()
         self.model = model.to(device, memory_format=torch.channels_last).train()
         model.trunks()[0].freeze(self.options.frozen)
         self.mean = copy.deepcopy(self.model).eval().requires_grad_(False)

@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
         x = functional.relu(self.conv1(x), inplace=True)
-        return functional.relu(self.conv2(x) + shortcut, inplace=True)
+        return functional.relu(self.conv2(x).add_(shortcut), inplace=True)
 
 
 class Bottleneck(nn.Module):
@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = functional.relu(self.conv1(x), inplace=True)
         x = functional.relu(self.conv2(x), inplace=True)
-        return functional.relu(self.conv3(x) + shortcut, inplace=True)
+        return functional.relu(self.conv3(x).add_(shortcut), inplace=True)
 
 
 class Trunk(nn.Module):
@@ -92,6 +92,14 @@ class Trunk(nn.Module):
         """Takes the first stages (``conv1``, ``layer1``, ``layer2``, ``layer3``) out of training."""
         for stage in (self.conv1, self.layer1, self.layer2, self.layer3)[:stages]:
             stage.requires_grad_(False)
+
+    def take_over(self, source: Trunk) -> None:
+        """Starts from another trunk of the same kind; inputs that it does not have get zero weights."""
+        state = source.state_dict()
+        missing = self.conv1.in_channels - source.conv1.in_channels
+        weight = state["conv1.weight"]
+        state["conv1.weight"] = torch.cat([weight, weight.new_zeros(64, missing, *weight.shape[2:])], 1)
+        self.load_state_dict(state)
 
     def load_imagenet(self, path: Path) -> None:
         """Loads an ImageNet trunk with torchvision's key names, folding its batch norm; extra inputs get zero

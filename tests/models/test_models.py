@@ -110,6 +110,7 @@ def test_gc_finds_a_place_again_before_any_training():
     """Key and query begin alike, so the prototypes of a place are the same from both sides."""
     torch.manual_seed(0)
     gc = build_model("gc").eval()
+    gc.align()
     frames, masks = frames_and_masks(1)
     features = gc.encode(frames[0])
     memory = gc.remember(None, features, frames[0], masks, other_objects(masks))

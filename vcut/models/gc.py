@@ -67,7 +67,6 @@ class GC(SegmentationModel):
         if config.context == "softmax":
             with torch.no_grad():
                 self.query.weight.mul_(SHARPNESS)
-        self.align()
 
     def trunks(self) -> list[Trunk]:
         """The trunks that start from ImageNet, the frame's first."""

@@ -88,7 +88,7 @@ class ClipMaker:
             ys, xs = np.nonzero(mask == ids[0])
             anchor = (float(xs.mean()), float(ys.mean()))
             start = tuple(rng.uniform(-0.35, 0.35, 2))
-        half = min(h, w) / 2 * rng.uniform(0.55, 1.15)
+        half = min(h, w) / 2 * _closeness(rng, 0.35, 1.15)
         aspect = np.exp(rng.uniform(-0.15, 0.15))
         extent = (half * aspect, half / aspect)
         path = draw_path(rng, length, self._motion_of(rng), anchor, start, extent)
@@ -112,7 +112,7 @@ class ClipMaker:
         follow = rng.random()
         eye = np.array(centres) * follow + np.array(centres[0]) * (1 - follow)
         eye = eye + rng.uniform(-0.25, 0.25, 2) * min(h, w)
-        half = h / 2 * rng.uniform(0.55, 1.05)
+        half = h / 2 * _closeness(rng, 0.3, 1.05)
         aspect = np.exp(rng.uniform(-0.2, 0.2))
         half_x, half_y = half * aspect, half / aspect
         eye = np.clip(eye, (half_x * 0.8, half_y * 0.8), (w - half_x * 0.8, h - half_y * 0.8))
@@ -193,6 +193,11 @@ class ClipMaker:
 
     def _cut_walk(self, pack: Pack, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _cut(pack, chosen, 0)
+
+
+def _closeness(rng: np.random.Generator, near: float, far: float) -> float:
+    """How much of a picture is seen, as a share of its shorter side; the same chance for every scale between."""
+    return float(np.exp(rng.uniform(np.log(near), np.log(far))))
 
 
 def _frames(rng: np.random.Generator, clip: np.ndarray, length: int) -> np.ndarray:

@@ -22,13 +22,16 @@ class Frame:
         index: position among the frames read, from 0.
         pts: presentation time in ticks of ``time_base``; grows from frame to frame.
         time_base: seconds a tick.
-        rgb: H x W x 3 uint8, upright, C-contiguous.
+        rgb: H x W x 3, upright, C-contiguous; uint8, or uint16 over its whole range where more than 8 bits were asked
+            for and are there.
+        alpha: H x W opacity in the type of ``rgb``, of a source that has it.
     """
 
     index: int
     pts: int
     time_base: Fraction
     rgb: np.ndarray
+    alpha: np.ndarray | None = None
 
 
 class Source(ABC):

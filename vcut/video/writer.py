@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -40,11 +41,16 @@ class Cutout:
         frame: the source's frame, H x W.
         labels: H x W uint8, the user's object ids, 0 background.
         alpha: H x W uint8, opacity of all objects together.
+        colour: H x W x 3 in the type of ``frame.rgb``, colours of the objects without their old background where they
+            are half transparent; the frame's own when left out.
+        objects: by id the opacity of each object, H x W uint8, where a writer asks for them.
     """
 
     frame: Frame
     labels: np.ndarray
     alpha: np.ndarray
+    colour: np.ndarray | None = None
+    objects: Mapping[int, np.ndarray] | None = None
 
 
 class Writer(ABC):

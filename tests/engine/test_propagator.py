@@ -168,3 +168,33 @@ def test_runtime_names():
     ]:
         with pytest.raises(error):
             choose_runtime(device, dtype)
+
+
+@pytest.mark.parametrize("name", ["gam-s", "gam", "gc"])
+def test_a_saved_state_goes_on_exactly(name, tmp_path):
+    torch.manual_seed(0)
+    model = build_model(name)
+    runtime = choose_runtime("cpu")
+    frames = clip(9)
+    whole = Propagator(model, runtime, size=64, every=3)
+    whole.start(frames[0], blocks([3, 9]))
+    for frame in frames[1:5]:
+        whole.step(frame)
+    torch.save(whole.state(), tmp_path / "state.pt")
+    rest = [whole.step(frame) for frame in frames[5:]]
+    other = Propagator(model, runtime, size=64, every=3)
+    other.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert other.memory_bytes == whole.memory_bytes
+    for expected, frame in zip(rest, frames[5:], strict=True):
+        step = other.step(frame)
+        assert np.array_equal(step.labels, expected.labels) and np.array_equal(step.alpha, expected.alpha)
+
+
+def test_a_state_of_something_else_is_refused(model):
+    propagator = Propagator(model, CPU, size=64)
+    with pytest.raises(InputError, match="no first frame"):
+        propagator.state()
+    propagator.start(clip(1)[0], blocks([1]))
+    for other in (Propagator(model, CPU, size=80), Propagator(build_model("gc"), CPU, size=64)):
+        with pytest.raises(InputError, match="another network, size or number format"):
+            other.restore(propagator.state())

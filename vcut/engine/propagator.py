@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,6 +66,41 @@ class Propagator:
     def memory_bytes(self) -> int:
         """Bytes of all that is remembered; the same after every frame for models with a fixed-size context."""
         return sum(memory.nbytes for memory in self._memories)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, on the CPU: nested dictionaries of numbers and tensors for torch.save.
+
+        Raises:
+            InputError: no first frame yet.
+        """
+        if self._geometry is None:
+            raise InputError("no first frame yet", "call start() with a frame and its mask")
+        return {
+            "architecture": self.model.architecture,
+            "dtype": str(self.runtime.dtype),
+            "source": self._geometry.source,
+            "size": self.size,
+            "every": self.every,
+            "ids": self._ids,
+            "frames": self._frames,
+            "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self._memories],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where :meth:`state` was taken: the next step gives what it would have given there.
+
+        Raises:
+            InputError: the state of another network, size or number format.
+        """
+        mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every)
+        if mine != (state["architecture"], state["dtype"], state["size"], state["every"]):
+            raise InputError("the saved state is of a run with another network, size or number format", "start anew")
+        self._geometry = fit(*state["source"], self.size)
+        self._ids = tuple(state["ids"])
+        self._frames = state["frames"]
+        self._first = None
+        memories = [self.model.memory.from_dict(memory) for memory in state["memories"]]
+        self._memories = [memory.map(lambda tensor: tensor.to(self.runtime.device)) for memory in memories]
 
     @torch.inference_mode()
     def start(self, rgb: np.ndarray, labels: np.ndarray) -> Step:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,22 @@ class TensorRecord:
             elif isinstance(value, TensorRecord):
                 changed[field.name] = value.map(function)
         return dataclasses.replace(self, **changed)  # type: ignore[type-var]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dictionaries of tensors and ``None``, as can be saved; back by :meth:`from_dict`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {name: v.to_dict() if isinstance(v, TensorRecord) else v for name, v in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """From :meth:`to_dict`. Raises TypeError for fields that the record does not have."""
+        hints = get_type_hints(cls)
+        kept = {}
+        for name, value in values.items():
+            kinds = [k for k in (get_args(hints.get(name)) or (hints.get(name),)) if isinstance(k, type)]
+            record = next((kind for kind in kinds if issubclass(kind, TensorRecord)), None)
+            kept[name] = record.from_dict(value) if record and isinstance(value, dict) else value
+        return cls(**kept)
 
     @property
     def nbytes(self) -> int:
@@ -99,10 +115,12 @@ class SegmentationModel(nn.Module):
     Attributes:
         architecture: name in :mod:`vcut.models.registry`.
         config: its sizes.
+        memory: the class of what it remembers.
     """
 
     architecture: str
     config: ModelConfig
+    memory: ClassVar[type[Memory]]
 
     def align(self) -> None:
         """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get

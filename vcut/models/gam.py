@@ -153,6 +153,8 @@ class LightMaskEncoder(nn.Module):
 class GAM(SegmentationModel):
     """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
 
+    memory = GAMMemory
+
     def __init__(self, config: GAMConfig, architecture: str = "gam-paper") -> None:
         super().__init__()
         self.config = config

@@ -50,6 +50,8 @@ class GCMemory(Memory):
 class GC(SegmentationModel):
     """Context encoder (frame + mask), current encoder (frame), context module, STM's decoder."""
 
+    memory = GCMemory
+
     def __init__(self, config: GCConfig, architecture: str = "gc-paper") -> None:
         super().__init__()
         self.config = config

@@ -152,7 +152,7 @@ def test_frame_goes_to_the_model_and_back():
     geometry = fit(70, 101, 70)
     tensor = geometry.to_model(rgb, torch.device("cpu"))
     assert tensor.shape == (1, 3, 80, 112) and tensor.min() >= 0 and tensor.max() <= 1
-    back = geometry.to_source(tensor)
+    back = geometry.to_source(geometry.unpadded(tensor))
     assert np.array_equal((back[0].permute(1, 2, 0) * 255).round().byte().numpy(), rgb)
 
 

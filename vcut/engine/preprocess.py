@@ -35,9 +35,12 @@ class Geometry:
             planes = functional.interpolate(planes, self.inner, mode="bilinear", antialias=True).clamp_(0, 1)
         return self._pad(planes)
 
+    def unpadded(self, planes: Tensor) -> Tensor:
+        """1,C,h,w of the padded size to the size the model sees: a view."""
+        return planes[..., : self.inner[0], : self.inner[1]]
+
     def to_source(self, planes: Tensor) -> Tensor:
-        """1,C,h,w of the padded size back to 1,C,H,W of the source, bilinear."""
-        planes = planes[..., : self.inner[0], : self.inner[1]]
+        """1,C,h,w of the size the model sees to 1,C,H,W of the source, bilinear."""
         if self.inner == self.source:
             return planes
         return functional.interpolate(planes, self.source, mode="bilinear", align_corners=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,47 @@ OBJECTS_AT_ONCE = 8
 """Objects that go through a model together; more go through in groups, so that memory stays bounded."""
 
 
-@dataclass(frozen=True)
 class Step:
-    """What one frame gave, at the source's size.
+    """What one frame gave; maps at the source's size are made when they are asked for.
 
-    Shapes: ``labels``: H,W uint8 of object ids, 0 background; ``alpha``: H,W uint8, opacity of all objects together.
+    Args:
+        probabilities: N+1,h,w label probabilities, background first, at the size the model sees, without padding.
+        ids: the N objects' ids, in their order.
+        geometry: of the clip.
+        labels: the map, where it is known already (the first frame's).
     """
 
-    labels: np.ndarray
-    alpha: np.ndarray
+    def __init__(
+        self, probabilities: Tensor, ids: tuple[int, ...], geometry: Geometry, labels: np.ndarray | None = None
+    ) -> None:
+        self.probabilities = probabilities
+        self.ids = ids
+        self._geometry = geometry
+        self._given = labels
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """H,W uint8 of object ids, 0 background."""
+        if self._given is not None:
+            return self._given.astype(np.uint8, copy=False)
+        best, *planes = self._at_source
+        labels = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+        for i, plane in zip(self.ids, planes, strict=True):
+            labels.masked_fill_(plane > best, i)
+            best = torch.maximum(best, plane)
+        return labels.cpu().numpy()
+
+    @cached_property
+    def alpha(self) -> np.ndarray:
+        """H,W uint8, opacity of all objects together."""
+        if self._given is not None:
+            return np.where(self._given > 0, 255, 0).astype(np.uint8)
+        return ((1 - self._at_source[0]) * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+
+    @cached_property
+    def _at_source(self) -> Tensor:
+        with torch.inference_mode():
+            return self._geometry.to_source(self.probabilities[None])[0]
 
 
 class Propagator:
@@ -126,7 +158,8 @@ class Propagator:
         self._first = (rgb, labels)
         with self.runtime.autocast():
             self._remember(frame, self.model.encode(frame), masks)
-        return Step(labels.astype(np.uint8, copy=False), np.where(labels > 0, 255, 0).astype(np.uint8))
+        planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
+        return Step(self._geometry.unpadded(planes)[0], self._ids, self._geometry, labels)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -155,7 +188,7 @@ class Propagator:
             self._fall_back(*self._first)
             return self.step(rgb)
         self._first = None
-        return self._result(self._geometry.to_source(probabilities)[0])
+        return Step(self._geometry.unpadded(probabilities)[0], self._ids, self._geometry)
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
         groups = zip(masks.split(OBJECTS_AT_ONCE, 1), other_objects(masks).split(OBJECTS_AT_ONCE, 1), strict=True)
@@ -177,13 +210,3 @@ class Propagator:
         self.runtime = Runtime(self.runtime.device, torch.float32)
         self.model = self.runtime.prepare(self._given)
         self.start(rgb, labels)
-
-    def _result(self, probabilities: Tensor) -> Step:
-        """N+1,H,W label probabilities to label map and opacity."""
-        best = probabilities[0]
-        labels = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-        for i, plane in zip(self._ids, probabilities[1:], strict=True):
-            labels.masked_fill_(plane > best, i)
-            best = torch.maximum(best, plane)
-        alpha = ((1 - probabilities[0]) * 255).round_().clamp_(0, 255).to(torch.uint8)
-        return Step(labels.cpu().numpy(), alpha.cpu().numpy())

@@ -15,6 +15,17 @@ def test_untagged(height: int, expected: ColourTags) -> None:
     assert decided(ColourTags(), height) == expected
 
 
+@pytest.mark.parametrize(("width", "expected"), [(1279, BT601), (1280, BT709), (1920, BT709)])
+def test_untagged_films_are_wide(width: int, expected: ColourTags) -> None:
+    assert decided(ColourTags(), 536, width) == expected
+
+
+def test_hdr_stays_what_it_is() -> None:
+    for transfer in (16, 18):
+        tags = ColourTags(matrix=9, primaries=9, transfer=transfer, range=1)
+        assert decided(tags, 2160, 3840) == encoding_tags(tags, 2160, 3840) == tags
+
+
 def test_tags_win_over_size() -> None:
     assert decided(ColourTags(matrix=1), 480) == BT709
     assert decided(ColourTags(matrix=9, transfer=16), 480) == ColourTags(9, 9, 16, 1)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vcut.errors import InputError, OptionError
+from vcut.video.colour import ColourTags
 from vcut.video.reader import open_source
 
 MakeClip = Callable[..., Path]
@@ -318,3 +319,142 @@ def test_rate_must_make_sense(clip: Path) -> None:
 def test_reading_needs_no_torch() -> None:
     code = "import sys, vcut.video.reader, vcut.video.writer; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+ALPHA = {
+    "vp9.webm": ("libvpx-vp9", "yuva420p", {"auto-alt-ref": "0", "crf": "10", "b": "0"}, 8),
+    "vp8.webm": ("libvpx", "yuva420p", {"auto-alt-ref": "0", "b": "2M"}, 8),
+    "vp9.mkv": ("libvpx-vp9", "yuva420p", {"auto-alt-ref": "0", "crf": "10", "b": "0"}, 8),
+    "prores.mov": ("prores_ks", "yuva444p10le", {"profile": "4444", "alpha_bits": "16"}, 12),
+    "qtrle.mov": ("qtrle", "argb", {}, 8),
+    "png.mov": ("png", "rgba", {}, 8),
+    "ffv1.mkv": ("ffv1", "yuva420p", {}, 8),
+    "ffv1_10.mkv": ("ffv1", "yuva444p10le", {}, 10),
+    "ffv1_16.mkv": ("ffv1", "gbrap16le", {}, 16),
+    "moving.apng": ("apng", "rgba", {}, 8),
+}
+
+
+@pytest.mark.parametrize("name", ALPHA)
+def test_alpha_of_the_source(tmp_path: Path, name: str) -> None:
+    codec, pixel_format, options, depth = ALPHA[name]
+    opacity = np.linspace(0, 255, 64).round().astype(np.uint8)[None].repeat(48, 0)
+    picture = np.dstack([np.full((48, 64, 3), (200, 60, 30), np.uint8), opacity])
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixel_format
+        for index in range(4):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgba")
+            frame = frame.reformat(format=pixel_format, src_color_range=2, dst_colorspace=5, dst_color_range=1)
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    for deep in (False, True):
+        with open_source(tmp_path / name, deep=deep) as source:
+            frames = list(source)
+            assert (source.info.has_alpha, source.info.depth) == (True, depth)
+            assert source.warnings == []
+        kind, unit = (np.uint16, 257) if deep and depth > 8 else (np.uint8, 1)
+        assert [frame.pts * frame.time_base for frame in frames] == [Fraction(i, 25) for i in range(4)]
+        for frame in frames:
+            assert frame.rgb.dtype == frame.alpha.dtype == kind
+            assert frame.alpha.shape == (48, 64)
+            assert np.abs(frame.alpha / unit - opacity).max() <= 2
+            assert np.abs(frame.rgb[:, 8:] / unit - (200, 60, 30)).max() <= 2
+
+
+def test_opaque_sources_have_no_alpha(clip: Path) -> None:
+    with open_source(clip, deep=True) as source:
+        frame = next(iter(source))
+        assert not source.info.has_alpha
+    assert frame.alpha is None
+    assert frame.rgb.dtype == np.uint8
+
+
+DEEP = {
+    "h264.mp4": ("libx264", "yuv420p10le", {"crf": "1"}, 10),
+    "hevc.mkv": ("libx265", "yuv420p10le", {"x265-params": "lossless=1:log-level=error"}, 10),
+    "prores.mov": ("prores_ks", "yuv422p10le", {"profile": "hq"}, 10),
+    "ffv1.mkv": ("ffv1", "yuv444p12le", {}, 12),
+    "rgb.mkv": ("ffv1", "gbrp16le", {}, 16),
+    "png.mov": ("png", "rgb48be", {}, 16),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_colours(tmp_path: Path, name: str) -> None:
+    codec, pixel_format, options, depth = DEEP[name]
+    ramp = np.linspace(4000, 60000, 128).astype(np.uint16)
+    picture = np.repeat(ramp[None, :, None], 48, axis=0).repeat(3, axis=2)
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 128, 48, pixel_format
+        limited = {} if depth == 16 else {"src_color_range": 2, "dst_colorspace": 5, "dst_color_range": 1}
+        swscale_white = picture if depth == 16 else picture - (picture >> 8)
+        frame = av.VideoFrame.from_ndarray(swscale_white, format="rgb48le").reformat(format=pixel_format, **limited)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with open_source(tmp_path / name, deep=True) as source:
+        (frame,) = source
+        assert source.info.depth == depth
+    assert frame.rgb.dtype == np.uint16
+    bound = 0.1 if depth == 16 else 0.5 if codec in ("ffv1", "libx265") else 1.5
+    assert np.abs(frame.rgb.astype(float) - picture).max() / 257 <= bound
+    with open_source(tmp_path / name) as source:
+        (frame,) = source
+    assert frame.rgb.dtype == np.uint8
+    assert np.abs(frame.rgb - picture / 257).max() <= bound + 0.5
+
+
+def test_hdr_tags_pass_through(tmp_path: Path) -> None:
+    path = tmp_path / "hdr.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, 16, 1
+        frame = av.VideoFrame(64, 48, "yuv420p10le")
+        frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range = 9, 9, 16, 1
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with open_source(path, deep=True) as source:
+        assert source.info.colour == ColourTags(matrix=9, primaries=9, transfer=16, range=1)
+        assert next(iter(source)).rgb.dtype == np.uint16
+
+
+def test_pixel_aspect_is_told_upright(make_clip: MakeClip, tmp_path: Path) -> None:
+    for rotation, aspect in ((0, Fraction(16, 15)), (90, Fraction(15, 16))):
+        path = tmp_path / f"{rotation}.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
+            if rotation:
+                stream.set_display_rotation(rotation)
+            container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+            container.mux(stream.encode())
+        with open_source(path) as source:
+            assert source.info.pixel_aspect == aspect
+
+
+@pytest.mark.parametrize("spare", [0, 100])
+def test_a_transport_stream_that_ends_inside_a_packet(noisy_clip: MakeClip, tmp_path: Path, spare: int) -> None:
+    path = noisy_clip(tmp_path / "clip.ts")
+    with open_source(path) as source:
+        assert len(list(source)) == 40
+        assert source.warnings == []
+    size = path.stat().st_size * 6 // 10 // 188 * 188 + spare
+    path.write_bytes(path.read_bytes()[:size])
+    with open_source(path) as source:
+        kept = len(list(source))
+        assert 5 < kept < 40
+        assert len(source.warnings) == 1
+        assert f"{kept} frames kept" in source.warnings[0]
+
+
+def test_a_header_that_asks_for_a_giant_picture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "giant.y4m"
+    path.write_bytes(b"YUV4MPEG2 W60000 H60000 F25:1 Ip A1:1 C420jpeg\nFRAME\n" + bytes(4000))
+    with pytest.raises(InputError, match=r"giant\.y4m") as caught:
+        open_source(path)
+    assert "\n" not in str(caught.value)

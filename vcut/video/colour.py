@@ -13,6 +13,7 @@ from av.video.reformatter import Colorspace, Interpolation
 _UNSPECIFIED = 2
 _LIMITED = 1
 _HD_HEIGHT = 720
+_HD_WIDTH = 1280
 
 # Bilinear chroma at full resolution, rounded exactly: swscale's fast path is up to three levels too dark.
 SCALING = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND)
@@ -58,14 +59,16 @@ def tags_of(matrix: int, primaries: int, transfer: int, colour_range: int) -> Co
     )
 
 
-def decided(tags: ColourTags, height: int) -> ColourTags:
+def decided(tags: ColourTags, height: int, width: int = 0) -> ColourTags:
     """Fill what is missing in ``tags``, so that none of the four is None.
 
-    A matrix that is missing, or that means no YUV material (0, RGB), is BT.709 from 720 lines up and BT.601
-    below; primaries and transfer follow the matrix, and range is limited. The matrix of the result is one
-    that :func:`swscale_matrix` knows.
+    A matrix that is missing, or that means no YUV material (0, RGB), is BT.709 from 720 lines or 1280 columns
+    up (films are cropped to 1280 x 536) and BT.601 below; primaries and transfer follow the matrix, and range is
+    limited. The matrix of the result is one that :func:`swscale_matrix` knows. What is there stays: PQ and HLG
+    remain what they are.
     """
-    family = _FAMILY.get(tags.matrix or 0, _BT709 if height >= _HD_HEIGHT else _BT601)
+    is_hd = height >= _HD_HEIGHT or width >= _HD_WIDTH
+    family = _FAMILY.get(tags.matrix or 0, _BT709 if is_hd else _BT601)
     return ColourTags(
         matrix=tags.matrix if tags.matrix in _SWSCALE else family.matrix,
         primaries=tags.primaries or family.primaries,
@@ -74,9 +77,9 @@ def decided(tags: ColourTags, height: int) -> ColourTags:
     )
 
 
-def encoding_tags(tags: ColourTags, height: int) -> ColourTags:
+def encoding_tags(tags: ColourTags, height: int, width: int = 0) -> ColourTags:
     """The tags to write YUV material with: those of the source, decided, in limited range."""
-    return replace(decided(tags, height), range=_LIMITED)
+    return replace(decided(tags, height, width), range=_LIMITED)
 
 
 def swscale_matrix(tags: ColourTags) -> Colorspace:

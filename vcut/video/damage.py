@@ -19,10 +19,11 @@ class Damage:
     """Counts of one pass over a stream.
 
     Attributes:
-        kept: frames decoded.
+        kept: frames given out.
         bad_packets: packets that gave an error instead of a frame.
-        flawed: frames that were decoded from damaged data, and may show it.
+        flawed: frames given out that were decoded from damaged data, and may show it.
         cut_packet: whether the file ends inside its last packet.
+        cut_file: whether the file is shorter than its format says.
         reading_error: the error that ended the reading before the end of the file.
     """
 
@@ -30,42 +31,32 @@ class Damage:
     bad_packets: int = 0
     flawed: int = 0
     cut_packet: bool = False
+    cut_file: bool = False
     reading_error: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.bad_packets or self.flawed or self.cut_packet or self.reading_error)
+        return bool(self.bad_packets or self.flawed or self.cut_packet or self.cut_file or self.reading_error)
 
-    def report(self, path: Path, container: InputContainer, stream: VideoStream, clock: Clock) -> str | None:
-        """One line on what was kept and what was lost, or None for a sound file read to its end."""
-        early = _early_end(path, container, stream, clock)
-        losses = [early] if early else ["it ends inside a frame"] if self.cut_packet else []
+    def report(
+        self, path: Path, container: InputContainer, stream: VideoStream, clock: Clock, whole: bool = True
+    ) -> str | None:
+        """One line on what was kept and what was lost, or None for a sound file.
+
+        ``whole`` is False when the reading ended where it was told to: what comes later is then nobody's loss.
+        """
+        early = _early_end(path, container, stream, clock) if whole else None
+        losses = [early] if early else []
+        if whole and not early and (self.cut_packet or self.cut_file):
+            losses.append("it ends inside a frame" if self.cut_packet else "the end of the file is missing")
         if self.bad_packets:
             losses.append(f"{_count(self.bad_packets, 'packet')} could not be decoded")
         if self.flawed:
             losses.append(f"{self.flawed} of them may look damaged")
-        if self.reading_error:
+        if self.reading_error and whole:
             losses.append(f"reading stopped early ({self.reading_error})")
         if not losses:
             return None
         return f"{path.name} is damaged or cut off: {_count(self.kept, 'frame')} kept, {', '.join(losses)}"
-
-
-def is_cut_mp4(path: Path) -> bool:
-    """Whether a file is of the MP4/MOV family and has no index: a recording or a copy that was cut off."""
-    boxes: list[bytes] = []
-    with path.open("rb") as file:
-        end = file.seek(0, 2)
-        at = 0
-        while at + 8 <= end:
-            file.seek(at)
-            length, kind = int.from_bytes(file.read(4), "big"), file.read(4)
-            if length == 1:
-                length = int.from_bytes(file.read(8), "big")
-            boxes.append(kind)
-            if length < 8:
-                break
-            at += length
-    return boxes[:1] == [b"ftyp"] and b"moov" not in boxes
 
 
 def _early_end(path: Path, container: InputContainer, stream: VideoStream, clock: Clock) -> str | None:

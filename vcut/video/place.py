@@ -19,8 +19,7 @@ def prepare(out: Path, fmt: Format, source: Path, overwrite: bool) -> None:
     """
     check_suffix(fmt, out)
     _check_source(out, source)
-    if os.path.lexists(out):
-        _check_replaceable(out, fmt, overwrite)
+    check_replaceable(out, fmt, overwrite)
     parent = out.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +51,8 @@ def publish(temporary: Path, out: Path, fmt: Format, overwrite: bool) -> None:
     former = out.with_name(f".{out.name}.vcut-old-{os.getpid()}")
     try:
         if os.path.lexists(out):
-            _check_replaceable(out, fmt, overwrite)
-            if fmt.kind == "sequence":
+            check_replaceable(out, fmt, overwrite)
+            if fmt.folder:
                 out.rename(former)
         temporary.replace(out)
     except OSError as error:
@@ -63,18 +62,17 @@ def publish(temporary: Path, out: Path, fmt: Format, overwrite: bool) -> None:
     discard(former)
 
 
-def _check_source(out: Path, source: Path) -> None:
-    target, origin = out.resolve(), source.resolve()
-    if target == origin or (out.exists() and source.exists() and out.samefile(source)):
-        raise OutputError(f"the output {out} is the source itself", "choose another output")
-    if target in origin.parents:
-        raise OutputError(f"the output {out} is the folder that holds the source", "choose another output")
+def check_replaceable(out: Path, fmt: Format, overwrite: bool) -> None:
+    """Check that what is at ``out``, if anything, may be replaced by an output of ``fmt``.
 
-
-def _check_replaceable(out: Path, fmt: Format, overwrite: bool) -> None:
+    Raises:
+        OutputError: it may not.
+    """
+    if not os.path.lexists(out):
+        return
     if not overwrite:
         raise OutputError(f"{out} exists already", "give --overwrite to replace it")
-    if fmt.kind == "video":
+    if not fmt.folder:
         if out.is_dir():
             raise OutputError(f"{out} is a folder, and {fmt.name} is written to a file", "choose another output")
         return
@@ -86,3 +84,11 @@ def _check_replaceable(out: Path, fmt: Format, overwrite: bool) -> None:
                 f"the folder {out} holds more than PNG files ({entry.name}) and is left alone",
                 "choose another output",
             )
+
+
+def _check_source(out: Path, source: Path) -> None:
+    target, origin = out.resolve(), source.resolve()
+    if target == origin or (out.exists() and source.exists() and out.samefile(source)):
+        raise OutputError(f"the output {out} is the source itself", "choose another output")
+    if target in origin.parents:
+        raise OutputError(f"the output {out} is the folder that holds the source", "choose another output")

@@ -19,11 +19,12 @@ class Frame:
     """One picture of a source.
 
     Attributes:
-        index: position among the frames read, from 0.
+        index: its number in the source, from 0, whatever part of it is read; pictures that are missing in a numbered
+            sequence, or cannot be read, leave their number out.
         pts: presentation time in ticks of ``time_base``; grows from frame to frame.
         time_base: seconds a tick.
         rgb: H x W x 3, upright, C-contiguous; uint8, or uint16 over its whole range where more than 8 bits were asked
-            for and are there.
+            for and are there. Straight: not multiplied by ``alpha``.
         alpha: H x W opacity in the type of ``rgb``, of a source that has it.
     """
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from vcut.atomic import replacing
-from vcut.errors import InputError, OutputError
+from vcut.errors import OutputError
 from vcut.video.reader import open_source
+from vcut.video.span import Span
 
 
 def save_frame(source: Path, output: Path, index: int, overwrite: bool = False) -> tuple[int, int]:
@@ -22,14 +23,8 @@ def save_frame(source: Path, output: Path, index: int, overwrite: bool = False) 
         raise OutputError(f"{output} is not a .png", "a mask must be drawn on lossless pixels: name it .png")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists", "give --overwrite to replace it")
-    with open_source(source) as clip:
-        seen = 0
-        for frame in clip:
-            seen = frame.index + 1
-            if frame.index == index:
-                break
-        else:
-            raise InputError(f"{source} has {seen} frames, no frame {index}", f"give --at 0 to {seen - 1}")
+    with open_source(source, span=Span(index, index + 1)) as clip:
+        frame = next(iter(clip))
     with replacing(output) as temporary:
         Image.fromarray(frame.rgb).save(temporary, "png")
     return frame.rgb.shape[1], frame.rgb.shape[0]

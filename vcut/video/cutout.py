@@ -1,0 +1,53 @@
+"""What goes to the writers: a frame and what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcut.video.source import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """One frame and what was found in it.
+
+    Opacity and colours are uint8, or uint16 over its whole range.
+
+    Attributes:
+        frame: the source's frame, H x W.
+        labels: H x W uint8, the user's object ids, 0 background.
+        alpha: H x W, opacity of all objects together.
+        colour: H x W x 3 in the type of ``frame.rgb``, colours of the objects without their old background where they
+            are half transparent; the frame's own when left out.
+        objects: by id the opacity of each object, H x W, where a writer asks for them.
+    """
+
+    frame: Frame
+    labels: np.ndarray
+    alpha: np.ndarray
+    colour: np.ndarray | None = None
+    objects: Mapping[int, np.ndarray] | None = None
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """H x W x 3: the colours to show the objects in."""
+        return self.frame.rgb if self.colour is None else self.colour
+
+
+def for_object(cutout: Cutout, identifier: int) -> Cutout:
+    """The cut-out of one object alone, its id kept; an object that is not in the frame gives an empty one.
+
+    Its opacity is that of ``cutout.objects``; without these, that of all objects within its labels.
+    """
+    inside = cutout.labels == identifier
+    if cutout.objects is None:
+        alpha = np.where(inside, cutout.alpha, 0).astype(cutout.alpha.dtype)
+    else:
+        alpha = cutout.objects.get(identifier)
+        if alpha is None:
+            alpha = np.zeros_like(cutout.alpha)
+    labels = np.where(inside, cutout.labels, 0).astype(cutout.labels.dtype)
+    return Cutout(cutout.frame, labels, alpha, cutout.colour, {identifier: alpha})

@@ -1,0 +1,107 @@
+"""One video file: the time stamps of the source, moved so that the first is 0, and its colours tagged."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+
+from vcut.video.audio import Sound
+from vcut.video.background import Background
+from vcut.video.compose import Composer
+from vcut.video.cutout import Cutout
+from vcut.video.encode import Converter, tag
+from vcut.video.formats import Format
+from vcut.video.metadata import Metadata
+from vcut.video.output import Writer
+from vcut.video.probe import VideoInfo
+
+# Told to the encoder where the source has no rate: a hint for its rate control, time stamps stay as they are.
+NOMINAL_RATE = Fraction(25)
+
+
+class VideoWriter(Writer):
+    """A video in one row of the formats.
+
+    Args:
+        background: what composites are laid over.
+        sound: what is to be heard; closed at the end, and left out of formats that hold none.
+        metadata: tags, timecode and chapters to carry over.
+        end: seconds of the source at which the cut ends, for the chapters; None for no cut.
+        out, fmt, info, overwrite, only: see :class:`Writer`.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        fmt: Format,
+        info: VideoInfo,
+        overwrite: bool = False,
+        only: int | None = None,
+        *,
+        background: Background | None = None,
+        sound: Sound | None = None,
+        metadata: Metadata | None = None,
+        end: Fraction | None = None,
+    ) -> None:
+        super().__init__(out, fmt, info, overwrite, only)
+        self._composer = Composer(fmt, background, info.pixel_aspect)
+        self._converter = Converter(fmt, info)
+        self._sound = sound if fmt.sound else None
+        self._metadata = metadata
+        self._end_of_cut = end
+        self._container: OutputContainer | None = None
+        self._rate = info.rate or NOMINAL_RATE
+
+    def _begin(self) -> None:
+        self._container = av.open(
+            str(self._temporary.absolute()), "w", container_options=dict(self.format.container_options)
+        )
+        stream = self._container.add_stream(self.format.codec, rate=self._rate)
+        stream.height, stream.width = self._composer.size(self.info.height, self.info.width)
+        stream.pix_fmt = self.format.pixel_format
+        stream.options = dict(self.format.options)
+        context = stream.codec_context
+        context.thread_type = "AUTO"  # by slices or by frames, whichever the encoder can; as many as there are cores
+        if self.format.tag:
+            context.codec_tag = self.format.tag
+        if self.info.time_base:
+            context.time_base = self.info.time_base
+        context.sample_aspect_ratio = self.info.pixel_aspect
+        tag(context, self._converter.tags)
+        self._stream = stream
+        if self._sound:
+            self._sound.attach(self._container)
+
+    def _write(self, cutout: Cutout) -> None:
+        source = cutout.frame
+        if not self._count:
+            self._start(source.pts * source.time_base)
+        frame = self._converter.frame(self._composer.picture(cutout, self._seconds(cutout)))
+        frame.pts = self._since_first(cutout)
+        frame.time_base = source.time_base
+        frame.duration = max(1, round(1 / (self._rate * source.time_base)))
+        if self._sound:
+            self._sound.advance(self._seconds(cutout))
+        self._container.mux(self._stream.encode(frame))
+
+    def _start(self, origin: Fraction) -> None:
+        """Tell sound and tags where in the source the result begins; the header is written with the first packet."""
+        if self._metadata:
+            self._metadata.write(self._container, self._stream, origin, self._end_of_cut, self.info.rate)
+        if self._sound:
+            self._sound.begin(origin)
+
+    def _end(self, complete: bool) -> None:
+        try:
+            if self._container is not None:
+                if complete:
+                    self._container.mux(self._stream.encode())
+                    if self._sound:
+                        self._sound.finish()
+                self._container.close()
+        finally:
+            if self._sound:
+                self._sound.close()

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcut.errors import OptionError
+from vcut.video.span import WHOLE, Span
 
 MIN_SIZE = 64
 MAX_SIZE = 4320
@@ -20,13 +21,20 @@ class SegmentOptions:
     Attributes:
         input: a video file, a folder of pictures, or one picture.
         mask: mask of the first frame (see ``start``).
-        output: file or folder to write; told from ``input`` and ``format`` when ``None``.
-        format: a name in :mod:`vcut.video.formats`; told from ``output`` when ``None``.
+        output: file or folder to write, or the beginning of the names of several; told from ``input`` and ``format``
+            when ``None``.
+        format: a name in :mod:`vcut.video.formats`, or several with commas; told from ``output`` when ``None``.
+        background: a colour, picture or video to put behind the objects, for the formats that show one.
         size: shorter side of the picture the model sees, pixels.
         device, dtype: see :func:`vcut.engine.runtime.choose_runtime`.
         weights: manifest name, file or ``hf://``; the default weights when ``None``.
         rate: frames per second of a folder of pictures.
-        start: number of the frame, from 0, that the mask belongs to; the frames before it are left out.
+        span: the frames that are cut; the mask is of the first of them.
+        objects: ids of the objects to cut; ``None`` for all that the mask has. The others are background.
+        split: an output for each object, instead of one for all.
+        audio: keep the sound, where the format can hold it.
+        deinterlace: make whole frames of an interlaced clip's (``True``), or take it as it is (``False``); ``None``
+            refuses such a clip.
         overwrite: replace an output that is there.
 
     Raises:
@@ -41,14 +49,19 @@ class SegmentOptions:
     device: str = "auto"
     dtype: str = "auto"
     weights: str | None = None
+    background: str | None = None
     rate: Fraction = Fraction(25)
-    start: int = 0
+    span: Span = WHOLE
+    objects: tuple[int, ...] | None = None
+    split: bool = False
+    audio: bool = True
+    deinterlace: bool | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         check_size(self.size)
-        if self.start < 0:
-            raise OptionError(f"--start {self.start} is before the first frame", "frames are numbered from 0")
+        if str(self.input) == "-" and self.output is None:
+            raise OptionError("a clip from a pipe has no name to go by", "say where the result goes with --output")
         if self.rate <= 0:
             raise OptionError(
                 f"--rate {self.rate} is not a frame rate", "give frames per second, e.g. 25 or 30000/1001"
@@ -67,3 +80,14 @@ def parse_rate(text: str) -> Fraction:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise OptionError(f"--rate '{text}' is not a number", "give frames per second, e.g. 25 or 30000/1001") from None
+
+
+def parse_ids(text: str) -> tuple[int, ...]:
+    """``1,3`` as object ids, each 1 to 255."""
+    try:
+        ids = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        ids = ()
+    if not ids or not all(0 < i < 256 for i in ids):
+        raise OptionError(f"--objects '{text}' are not object numbers", "give numbers from 1 to 255, e.g. 1,3")
+    return ids

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcut.engine.propagator import Propagator
+from vcut.engine.propagator import Propagator, Step
 from vcut.engine.queues import WriteBehind, read_ahead
 from vcut.engine.runtime import choose_runtime
-from vcut.errors import InputError
-from vcut.masks.labels import read_mask
+from vcut.masks.labels import keep_objects, read_mask
 from vcut.options import SegmentOptions
-from vcut.video.formats import default_output, resolve_format
+from vcut.video.audio import Sound
+from vcut.video.background import open_background
+from vcut.video.cutout import Cutout, through
+from vcut.video.depth import at_depth
+from vcut.video.formats import resolve_outputs
+from vcut.video.metadata import Metadata
 from vcut.video.probe import VideoInfo
 from vcut.video.reader import open_source
-from vcut.video.writer import Cutout, open_writer
+from vcut.video.source import Frame
+from vcut.video.writer import open_writers
 from vcut.weights import load_model
 
 
@@ -29,8 +35,8 @@ class Summary:
     """What a run did.
 
     Attributes:
-        output: what was written.
-        format: its format's name.
+        outputs: what was written.
+        formats: names of the formats.
         info: facts of the source.
         objects: ids of the objects that were cut.
         frames: how many.
@@ -41,8 +47,8 @@ class Summary:
         losses: what of the source could not be read; the output holds the rest.
     """
 
-    output: Path
-    format: str
+    outputs: tuple[Path, ...]
+    formats: tuple[str, ...]
     info: VideoInfo
     objects: tuple[int, ...]
     frames: int
@@ -56,7 +62,7 @@ class Summary:
 def segment_video(
     options: SegmentOptions,
     *,
-    on_start: Callable[[VideoInfo, Path], None] | None = None,
+    on_start: Callable[[VideoInfo, list[Path]], None] | None = None,
     on_frame: Callable[[int], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -64,45 +70,66 @@ def segment_video(
 
     Args:
         options: what to cut, with what, to where.
-        on_start: told of the source and the output when work begins.
+        on_start: told of the source and the outputs when work begins.
         on_frame: told the number of frames done, after each.
         on_notice: told sentences that the user should see.
 
     Raises:
-        VcutError: one of its children, in one line; nothing is left under the output's name then.
+        VcutError: one of its children, in one line; nothing is left under the outputs' names then.
     """
     notice = on_notice or (lambda text: None)
-    fmt = resolve_format(options.format, options.output)
-    output = options.output or default_output(options.input, fmt)
+    outputs = resolve_outputs(options.format, options.output, options.input, options.background is not None)
+    deep = any(fmt.depth > 8 for fmt, _ in outputs)
     runtime = choose_runtime(options.device, options.dtype)
-    with open_source(options.input, options.rate) as source:
+    with ExitStack() as stack:
+        background = stack.enter_context(open_background(options.background)) if options.background else None
+        source = stack.enter_context(
+            open_source(options.input, options.rate, deep=deep, span=options.span, deinterlace=options.deinterlace)
+        )
         info = source.info
         mask = read_mask(options.mask, (info.width, info.height))
+        if options.objects:
+            mask = keep_objects(mask, options.objects)
+        metadata, sounds = Metadata.read(options.input), []
+
+        def sound() -> Sound:
+            sounds.append(Sound(options.input))
+            return sounds[-1]
+
+        writers = open_writers(
+            outputs,
+            info,
+            options.overwrite,
+            background=background,
+            sound=sound if options.audio else None,
+            metadata=metadata,
+            span=options.span,
+            split=mask.ids if options.split else None,
+        )
+        propagator = Propagator(load_model(options.weights), runtime, options.size)
         for text in mask.notices:
             notice(text)
-        writer = open_writer(output, fmt, info, options.overwrite)
-        propagator = Propagator(load_model(options.weights), runtime, options.size)
         if on_start:
-            on_start(info, output)
+            on_start(info, writers.outputs)
         frames, model_seconds, begin = 0, 0.0, time.perf_counter()
-        with writer, WriteBehind(writer.write) as behind:
+        with writers, WriteBehind(writers.write) as behind:
             for frame in read_ahead(source):
-                if frame.index < options.start:
-                    continue
                 started = time.perf_counter()
-                step = propagator.step(frame.rgb) if frames else propagator.start(frame.rgb, mask.labels)
+                rgb = at_depth(frame.rgb, False)
+                step = propagator.step(rgb) if frames else propagator.start(rgb, mask.labels)
+                cutout = _cutout(frame, step, options.split)
                 model_seconds += time.perf_counter() - started
-                behind.put(Cutout(frame, step.labels, step.alpha))
+                behind.put(cutout)
                 frames += 1
                 if on_frame:
                     on_frame(frames)
-            if not frames:
-                raise InputError(f"{options.input} has no frame {options.start}", "give a smaller --start")
+            for text in sounds[0].notices if sounds else metadata.notices:
+                notice(text)
         for text in propagator.notices:
             notice(text)
         return Summary(
-            output=output,
-            format=fmt.name,
+            outputs=tuple(writers.outputs),
+            formats=tuple(fmt.name for fmt, _ in outputs),
             info=info,
             objects=mask.ids,
             frames=frames,
@@ -110,5 +137,11 @@ def segment_video(
             model_seconds=model_seconds,
             runtime=propagator.runtime.name,
             memory_bytes=propagator.memory_bytes,
-            losses=tuple(source.warnings),
+            losses=(*source.warnings, *(sounds[0].warnings if sounds else ())),
         )
+
+
+def _cutout(frame: Frame, step: Step, split: bool) -> Cutout:
+    """What is written of a frame: all objects together, and each one where they are split."""
+    objects = {i: through(alpha, frame.alpha) for i, alpha in step.objects.items()} if split else None
+    return Cutout(frame, step.labels, through(step.alpha, frame.alpha), objects=objects)

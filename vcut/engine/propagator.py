@@ -57,6 +57,14 @@ class Step:
         return ((1 - self._at_source[0]) * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
 
     @cached_property
+    def objects(self) -> dict[int, np.ndarray]:
+        """By id the opacity of each object, H,W uint8."""
+        if self._given is not None:
+            return {i: np.where(self._given == i, 255, 0).astype(np.uint8) for i in self.ids}
+        planes = (self._at_source[1:] * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        return dict(zip(self.ids, planes, strict=True))
+
+    @cached_property
     def _at_source(self) -> Tensor:
         with torch.inference_mode():
             return self._geometry.to_source(self.probabilities[None])[0]

@@ -74,6 +74,19 @@ def read_mask(path: str | Path, size: tuple[int, int] | None = None) -> Labels:
     return Labels(labels, ids, tuple(notices))
 
 
+def keep_objects(mask: Labels, ids: tuple[int, ...]) -> Labels:
+    """A mask with some of its objects, the others made background.
+
+    Raises:
+        MaskError: it has no object of one of these ids.
+    """
+    missing = [i for i in ids if i not in mask.ids]
+    if missing:
+        raise MaskError(f"the mask has no object {missing[0]}", f"it has {', '.join(map(str, mask.ids))}")
+    kept = np.where(np.isin(mask.labels, ids), mask.labels, 0).astype(np.uint8)
+    return Labels(kept, tuple(sorted(set(ids))), mask.notices)
+
+
 def _fit(
     labels: np.ndarray, ids: tuple[int, ...], size: tuple[int, int], path: str | Path, notices: list[str]
 ) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcut.video.depth import at_depth
 from vcut.video.source import Frame
 
 
@@ -35,6 +36,18 @@ class Cutout:
     def rgb(self) -> np.ndarray:
         """H x W x 3: the colours to show the objects in."""
         return self.frame.rgb if self.colour is None else self.colour
+
+
+def through(alpha: np.ndarray, source: np.ndarray | None) -> np.ndarray:
+    """Opacity of what was cut out of a picture that is half transparent itself: their product, in 8 bits.
+
+    Args:
+        alpha: H x W uint8.
+        source: H x W uint8 or uint16 of the picture; None when it is opaque.
+    """
+    if source is None:
+        return alpha
+    return ((alpha * at_depth(source, False).astype(np.uint16) + 127) // 255).astype(np.uint8)
 
 
 def for_object(cutout: Cutout, identifier: int) -> Cutout:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import OutputContainer
+from av.packet import Packet
 
 from vcut.video.audio import Sound
 from vcut.video.background import Background
@@ -17,6 +18,7 @@ from vcut.video.formats import Format
 from vcut.video.metadata import Metadata
 from vcut.video.output import Writer
 from vcut.video.probe import VideoInfo
+from vcut.video.span import WHOLE, Span
 
 # Told to the encoder where the source has no rate: a hint for its rate control, time stamps stay as they are.
 NOMINAL_RATE = Fraction(25)
@@ -29,7 +31,7 @@ class VideoWriter(Writer):
         background: what composites are laid over.
         sound: what is to be heard; closed at the end, and left out of formats that hold none.
         metadata: tags, timecode and chapters to carry over.
-        end: seconds of the source at which the cut ends, for the chapters; None for no cut.
+        span: the part of the source that is written, where sound and chapters are to end.
         out, fmt, info, overwrite, only: see :class:`Writer`.
     """
 
@@ -44,14 +46,15 @@ class VideoWriter(Writer):
         background: Background | None = None,
         sound: Sound | None = None,
         metadata: Metadata | None = None,
-        end: Fraction | None = None,
+        span: Span = WHOLE,
     ) -> None:
         super().__init__(out, fmt, info, overwrite, only)
         self._composer = Composer(fmt, background, info.pixel_aspect)
         self._converter = Converter(fmt, info)
         self._sound = sound if fmt.sound else None
         self._metadata = metadata
-        self._end_of_cut = end
+        self._span = span
+        self._until = Fraction(0)
         self._container: OutputContainer | None = None
         self._rate = info.rate or NOMINAL_RATE
 
@@ -83,14 +86,22 @@ class VideoWriter(Writer):
         frame.pts = self._since_first(cutout)
         frame.time_base = source.time_base
         frame.duration = max(1, round(1 / (self._rate * source.time_base)))
-        if self._sound:
-            self._sound.advance(self._seconds(cutout))
-        self._container.mux(self._stream.encode(frame))
+        self._until = self._seconds(cutout) + frame.duration * source.time_base
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: list[Packet]) -> None:
+        """Pictures, and before each the sound up to it: by packets, for the encoder may hold frames back."""
+        for packet in packets:
+            if self._sound:
+                self._sound.advance(packet.pts * packet.time_base)
+            self._container.mux(packet)
 
     def _start(self, origin: Fraction) -> None:
         """Tell sound and tags where in the source the result begins; the header is written with the first packet."""
         if self._metadata:
-            self._metadata.write(self._container, self._stream, origin, self._end_of_cut, self.info.rate)
+            length = self._span.seconds(self.info.rate)
+            end = None if length is None else origin + length
+            self._metadata.write(self._container, self._stream, origin, end, self.info.rate)
         if self._sound:
             self._sound.begin(origin)
 
@@ -98,9 +109,9 @@ class VideoWriter(Writer):
         try:
             if self._container is not None:
                 if complete:
-                    self._container.mux(self._stream.encode())
+                    self._mux(self._stream.encode())
                     if self._sound:
-                        self._sound.finish()
+                        self._sound.finish(None if self._span.end is None else self._until)
                 self._container.close()
         finally:
             if self._sound:

@@ -74,6 +74,20 @@ class Span:
             return None
         return max(0, (end if frames is None else min(end, frames)) - begin)
 
+    def seconds(self, rate: Fraction | None) -> Fraction | None:
+        """How long the span is; None where it has no end or that cannot be told without a rate."""
+        if self.end is None:
+            return None
+        if isinstance(self.start, int) and isinstance(self.end, int):
+            return (self.end - self.start) / rate if rate else None
+        if isinstance(self.start, int) and self.start and not rate:
+            return None
+        if isinstance(self.end, int) and not rate:
+            return None
+        start = self.start / rate if isinstance(self.start, int) and self.start else Fraction(self.start)
+        end = self.end / rate if isinstance(self.end, int) else self.end
+        return end - start
+
     def missed(self, path: Path, frames: int, ended: bool) -> InputError | OptionError:
         """The error of a clip that has no frame in the span.
 
@@ -88,6 +102,10 @@ class Span:
         if isinstance(self.start, int):
             return InputError(f"{clip}, no frame {self.start}", f"they are numbered from 0 to {frames - 1}")
         return InputError(f"{clip}, none at {told(self.start)}", "begin earlier")
+
+
+WHOLE = Span()
+"""All of a clip."""
 
 
 def parse_moment(text: str, option: str) -> Moment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ from vcut.video.movie import VideoWriter
 from vcut.video.output import Writer
 from vcut.video.probe import VideoInfo
 from vcut.video.sequence import SequenceWriter
+from vcut.video.span import WHOLE, Span
 
 __all__ = ["Cutout", "Writer", "Writers", "for_object", "open_writer", "open_writers"]
 
@@ -35,7 +35,7 @@ def open_writer(
     background: Background | None = None,
     sound: Sound | None = None,
     metadata: Metadata | None = None,
-    end: Fraction | None = None,
+    span: Span = WHOLE,
     only: int | None = None,
 ) -> Writer:
     """Check where the output goes and return its writer; nothing is made there before ``with`` is entered.
@@ -48,7 +48,7 @@ def open_writer(
         background: what composites are laid over; the caller closes it.
         sound: what a video is to sound like, closed by the writer; formats that hold none leave it alone.
         metadata: tags and chapters that videos carry over.
-        end: seconds of the source at which the cut ends; None for no cut.
+        span: the part of the source that is written.
         only: write this object alone.
 
     Raises:
@@ -59,7 +59,7 @@ def open_writer(
     place.prepare(out, fmt, info.path, overwrite)
     if fmt.kind == "video":
         return VideoWriter(
-            out, fmt, info, overwrite, only, background=background, sound=sound, metadata=metadata, end=end
+            out, fmt, info, overwrite, only, background=background, sound=sound, metadata=metadata, span=span
         )
     kinds = {"sequence": SequenceWriter, "animation": AnimationWriter, "lines": LinesWriter}
     return kinds[fmt.kind](out, fmt, info, overwrite, only)
@@ -73,7 +73,7 @@ def open_writers(
     background: Background | None = None,
     sound: Callable[[], Sound] | None = None,
     metadata: Metadata | None = None,
-    end: Fraction | None = None,
+    span: Span = WHOLE,
     split: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
 ) -> Writers:
@@ -84,7 +84,7 @@ def open_writers(
         sound: makes the sound of one video; called for each that can hold it.
         split: ids of objects that get an output of their own, in each format; None for all together.
         names: what objects are called, for the names of split outputs.
-        info, overwrite, background, metadata, end: see :func:`open_writer`.
+        info, overwrite, background, metadata, span: see :func:`open_writer`.
 
     Raises:
         OutputError: one of the outputs cannot be written; nothing is begun then.
@@ -107,7 +107,7 @@ def open_writers(
                 background=background,
                 sound=sound() if sound and fmt.sound else None,
                 metadata=metadata,
-                end=end,
+                span=span,
                 only=only,
             )
             for fmt, out, only in rows

@@ -15,6 +15,7 @@ from vcut.cli import console
 from vcut.cli.ablate import ablate, plot
 from vcut.cli.evaluate import evaluate
 from vcut.cli.frame import frame
+from vcut.cli.matte import matte_score
 from vcut.cli.segment import segment
 from vcut.cli.train import train
 from vcut.cli.weights import app as weights
@@ -68,6 +69,7 @@ app.command()(segment)
 app.command()(frame)
 app.command()(evaluate)
 app.command()(train)
+app.command("matte-score")(matte_score)
 app.command()(ablate)
 app.command()(plot)
 app.add_typer(weights, name="weights", help="List, show, check, fetch, convert and publish trained weights.")

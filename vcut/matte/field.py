@@ -1,0 +1,145 @@
+"""Where the source and the model's picture meet: the window an object lies in, and the pixels whose alpha is open.
+
+Everything that looks at neighbourhoods happens at the model's resolution, inside the window; at the source's resolution
+only the pixels of the band around edges are touched, one by one, as a list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CELL = 4
+"""Side of the cells that colours are gathered in, pixels of the model's picture."""
+
+SEEN = 0.02
+"""Probabilities below count as nothing."""
+
+MARGIN = 6 * CELL
+"""Surroundings of an object that belong to its window, pixels of the model's picture."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """An object's window in the model's picture, padded at the bottom and right to multiples of :data:`CELL`.
+
+    Attributes:
+        window: its rows and columns in the whole picture, without padding.
+        picture: 3,h,w in 0..1.
+        probability: h,w.
+        scale: rows and columns of the model's picture in one of the source.
+    """
+
+    window: tuple[slice, slice]
+    picture: Tensor
+    probability: Tensor
+    scale: tuple[float, float]
+
+    def cut(self, plane: Tensor) -> Tensor:
+        """h,w: this window of a plane of the whole picture; 0 in the padding."""
+        part = plane[self.window]
+        h, w = self.probability.shape
+        return functional.pad(part, (0, w - part.shape[1], 0, h - part.shape[0]))
+
+    def put(self, part: Tensor, plane: Tensor) -> None:
+        """Writes h,w into this window of a plane of the whole picture."""
+        inner = plane[self.window]
+        inner.copy_(part[: inner.shape[0], : inner.shape[1]])
+
+
+@dataclass(frozen=True)
+class Band:
+    """Pixels of the source, listed.
+
+    Attributes:
+        index: n, their places in the flattened picture.
+        grid: 1,1,n,2, where they lie in the field's planes, as ``grid_sample`` takes it.
+        rgb: n,3 in 0..1.
+    """
+
+    index: Tensor
+    grid: Tensor
+    rgb: Tensor
+
+    def sample(self, planes: Tensor) -> Tensor:
+        """C,n: planes C,a,b that cover the field, at these pixels, bilinear."""
+        return functional.grid_sample(planes[None], self.grid, padding_mode="border", align_corners=False)[0, :, 0]
+
+
+def shrink(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """H,W,3 uint8 as the model sees it: 3,h,w float in 0..1."""
+    frame = rgb.permute(2, 0, 1)[None]
+    if frame.device.type != "cpu":  # only the CPU shrinks bytes
+        frame = frame.float()
+    if frame.shape[2:] != size:
+        frame = functional.interpolate(frame, size, mode="bilinear", antialias=True)
+    return frame[0].float().div_(255)
+
+
+def find_field(picture: Tensor, probability: Tensor, source: tuple[int, int], margin: int = MARGIN) -> Field | None:
+    """The window of an object; ``None`` where there is none.
+
+    Args:
+        picture: 3,h,w, the whole frame as the model saw it.
+        probability: h,w.
+        source: height and width of the source.
+        margin: surroundings to include.
+    """
+    height, width = probability.shape
+    seen = probability > SEEN
+    rows, columns = seen.any(1).nonzero(), seen.any(0).nonzero()
+    if not len(rows):
+        return None
+    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
+    bottom, right = min(height, int(rows[-1]) + 1 + margin), min(width, int(columns[-1]) + 1 + margin)
+    window = (slice(top, bottom), slice(left, right))
+    pads = (0, -(right - left) % CELL, 0, -(bottom - top) % CELL)
+    planes = torch.cat([picture[:, *window], probability[None, *window]])
+    planes = functional.pad(planes[None], pads, mode="replicate")[0] if any(pads) else planes
+    return Field(window, planes[:3], planes[3], (height / source[0], width / source[1]))
+
+
+def spread(field: Field, mask: Tensor, source: tuple[int, int]) -> tuple[slice, slice, Tensor]:
+    """A mask h,w of the field at the source's size: rows and columns of the source, and the mask there (nearest)."""
+    top, left = (side.start for side in field.window)
+    rows = _covered(top, mask.shape[0], field.scale[0], source[0], mask.device)
+    columns = _covered(left, mask.shape[1], field.scale[1], source[1], mask.device)
+    near_rows = ((rows + 0.5) * field.scale[0]).long() - top
+    near_columns = ((columns + 0.5) * field.scale[1]).long() - left
+    near = mask[near_rows.clamp_(0, mask.shape[0] - 1)][:, near_columns.clamp_(0, mask.shape[1] - 1)]
+    return _slice(rows), _slice(columns), near
+
+
+def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
+    """The source's pixels where a mask (h,w bool) of the field is set.
+
+    Args:
+        field: the window.
+        mask: what to list.
+        rgb: H,W,3 uint8, the source.
+    """
+    height, width = rgb.shape[:2]
+    rows, columns, near = spread(field, mask, (height, width))
+    y, x = near.nonzero().unbind(1)
+    y, x = y + rows.start, x + columns.start
+    (h, w), (top, left) = mask.shape, (side.start for side in field.window)
+    across = ((x + 0.5) * field.scale[1] - left) * (2 / w) - 1
+    down = ((y + 0.5) * field.scale[0] - top) * (2 / h) - 1
+    index = y * width + x
+    colours = rgb.reshape(-1, 3)[index].float().div_(255)
+    return Band(index, torch.stack([across, down], -1)[None, None], colours)
+
+
+def _covered(first: int, count: int, scale: float, size: int, device: torch.device) -> Tensor:
+    """The source's rows (or columns) whose centres lie in ``count`` of the model's, from ``first`` on."""
+    start = max(0, round(first / scale))
+    stop = min(size, round((first + count) / scale))
+    return torch.arange(start, stop, device=device)
+
+
+def _slice(places: Tensor) -> slice:
+    start = int(places[0]) if len(places) else 0
+    return slice(start, start + len(places))

@@ -1,0 +1,190 @@
+"""From the network's probabilities to what a compositor takes: alpha and foreground colours at the source's size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vcut.errors import OptionError
+from vcut.matte.edges import reach, shape_edges
+from vcut.matte.field import MARGIN, Field, find_field, list_band, shrink, spread
+from vcut.matte.foreground import colour_sides, foreground_band
+from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
+from vcut.matte.steady import Past, blend, blend_picture, stillness
+
+EDGES = ("soft", "crisp")
+MOST_GROW, MOST_FEATHER = 100.0, 200.0
+
+
+@dataclass(frozen=True)
+class MatteOptions:
+    """What edges are to look like.
+
+    Attributes:
+        edge: ``soft``, as it is in the picture, or ``crisp``, a clean anti-aliased line.
+        grow: pixels of the source that edges are moved outwards; inwards below 0.
+        feather: pixels that an edge is softened over.
+        separate: an alpha for each object; one for all together when false.
+        steady: edges rest where the picture does.
+        colours: foreground colours are freed of the background; else they are the frame's.
+
+    Raises:
+        OptionError: a value that makes no sense.
+    """
+
+    edge: str = "soft"
+    grow: float = 0.0
+    feather: float = 0.0
+    separate: bool = False
+    steady: bool = True
+    colours: bool = True
+
+    def __post_init__(self) -> None:
+        if self.edge not in EDGES:
+            raise OptionError(f"unknown --edge '{self.edge}'", f"known ones: {', '.join(EDGES)}")
+        if not abs(self.grow) <= MOST_GROW:
+            name = "shrink" if self.grow < 0 else "grow"
+            raise OptionError(f"--{name} {abs(self.grow):g} is out of range", f"give 0 to {MOST_GROW:g} pixels")
+        if not 0 <= self.feather <= MOST_FEATHER:
+            raise OptionError(f"--feather {self.feather:g} is out of range", f"give 0 to {MOST_FEATHER:g} pixels")
+
+    @property
+    def reach(self) -> int:
+        """Pixels of the source that edges can move."""
+        return reach(self.edge == "crisp", self.grow, self.feather)
+
+
+@dataclass(frozen=True)
+class MatteResult:
+    """The matte of one frame.
+
+    Shapes: ``alpha``: K,H,W float32 in 0..1; ``foreground``: K,H,W,3 uint8, straight (not premultiplied), to be laid
+    over anything with ``alpha``. K is 1, or the number of objects where they are separate. Away from edges the
+    foreground is the frame, also where alpha is 0.
+    """
+
+    alpha: Tensor
+    foreground: Tensor
+
+
+class Matte:
+    """Makes the matte of one frame after another.
+
+    Args:
+        options: how.
+
+    Attributes:
+        past: what is remembered of the clip (``None`` before its first frame); may be kept and put back.
+    """
+
+    def __init__(self, options: MatteOptions | None = None) -> None:
+        self.options = options or MatteOptions()
+        self.past: Past | None = None
+
+    def reset(self) -> None:
+        """Forgets the clip; to be called where another one begins, or another shot."""
+        self.past = None
+
+    @torch.inference_mode()
+    def __call__(self, rgb: np.ndarray | Tensor, probabilities: Tensor) -> MatteResult:
+        """The next frame's matte.
+
+        Args:
+            rgb: H,W,3 uint8, the source's frame.
+            probabilities: N+1,h,w in 0..1 at the model's resolution (without padding), background first. Everything is
+                computed where they are.
+
+        Raises:
+            ValueError: shapes that do not fit.
+        """
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or probabilities.ndim != 3 or len(probabilities) < 2:
+            raise ValueError(f"no matte of rgb {tuple(rgb.shape)} and probabilities {tuple(probabilities.shape)}")
+        frame = (torch.from_numpy(rgb) if isinstance(rgb, np.ndarray) else rgb).to(probabilities.device).contiguous()
+        planes = probabilities[1:] if self.options.separate else 1 - probabilities[:1]
+        planes = planes.float().clamp(0, 1)
+        picture = shrink(frame, (planes.shape[1], planes.shape[2]))
+        past, still = self._recall(frame, picture, planes)
+        alpha = torch.zeros(len(planes), *frame.shape[:2], device=frame.device)
+        foreground = frame.expand(len(planes), *frame.shape).clone()
+        band = torch.zeros_like(planes, dtype=torch.bool)
+        margin = MARGIN + math.ceil(self.options.reach * planes.shape[1] / frame.shape[0])
+        windows = []
+        for k, plane in enumerate(planes):
+            field = find_field(picture, plane, (frame.shape[0], frame.shape[1]), margin)
+            if field is not None:
+                before = None if past is None else (past.alpha[k], past.band[k], still)
+                windows.append((k, self._cut(field, frame, before, alpha[k], foreground[k], band[k])))
+        if self.options.steady:
+            mean = picture if past is None else blend_picture(picture, past.picture.float(), still)
+            self.past = Past(mean.half(), alpha.half(), band)
+        if self.options.reach:
+            for k, window in windows:
+                self._shape(alpha[k], window)
+        return MatteResult(alpha, foreground)
+
+    def _recall(self, frame: Tensor, picture: Tensor, planes: Tensor) -> tuple[Past | None, Tensor | None]:
+        """The past, and h,w where it still holds; ``None`` where there is none that fits."""
+        past = self.past if self.options.steady else None
+        fits = past is not None and past.alpha.shape == (len(planes), *frame.shape[:2])
+        if not fits or past.picture.shape != picture.shape:
+            return None, None
+        past = past.map(lambda tensor: tensor.to(frame.device))
+        return past, stillness(picture, past.picture.float())
+
+    def _cut(
+        self,
+        field: Field,
+        frame: Tensor,
+        before: tuple[Tensor, Tensor, Tensor] | None,
+        alpha: Tensor,
+        foreground: Tensor,
+        band: Tensor,
+    ) -> tuple[slice, slice]:
+        """One object of a frame.
+
+        Args:
+            field: its window.
+            frame: H,W,3 uint8.
+            before: of the past, alpha H,W, band h,w, and h,w where it still holds.
+            alpha, foreground, band: H,W; H,W,3 uint8; h,w bool: to be written.
+
+        Returns:
+            the rows and columns of the source that the window covers.
+        """
+        open_, line = openness(field.probability), colour_line(field)
+        asked = open_ > CERTAIN
+        field.put(asked, band)
+        if before is not None:
+            held = field.cut(before[2])
+            asked |= field.cut(before[1]) & (held > 0)
+        if self.options.reach:
+            asked = _widen(asked, math.ceil(self.options.reach * field.scale[0]))
+        rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
+        alpha[rows, columns] = inside.float()
+        pixels = list_band(field, asked, frame)
+        values = refine_band(field, line, open_, pixels)
+        if before is not None:
+            values = blend(values, before[0].flatten()[pixels.index].float(), pixels.sample(held[None])[0])
+        alpha.view(-1)[pixels.index] = values
+        if self.options.colours:
+            sides = colour_sides(field, refine_field(field, line, open_))
+            colours = foreground_band(sides, pixels, values)
+            foreground.view(-1, 3)[pixels.index] = (colours * 255).round_().to(torch.uint8)
+        return rows, columns
+
+    def _shape(self, alpha: Tensor, window: tuple[slice, slice]) -> None:
+        options = self.options
+        part = alpha[window][None]
+        alpha[window] = shape_edges(part, options.edge == "crisp", options.grow, options.feather)[0]
+
+
+def _widen(mask: Tensor, distance: int) -> Tensor:
+    """A mask h,w and all within so many pixels across and down."""
+    side = 2 * distance + 1
+    planes = functional.max_pool2d(mask[None, None].float(), (1, side), 1, (0, distance))
+    return functional.max_pool2d(planes, (side, 1), 1, (distance, 0))[0, 0] > 0

@@ -93,6 +93,15 @@ def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
     return Runtime(chosen, DTYPES[dtype])
 
 
+def training_dtype(device: torch.device) -> torch.dtype:
+    """Number format of a training step: bf16 where the hardware multiplies it, else fp32.
+
+    fp16 is too narrow for gradients, and emulated bf16 is several times slower than fp32.
+    """
+    best = _best_dtype(device)
+    return best if best == torch.bfloat16 else torch.float32
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():

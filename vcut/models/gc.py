@@ -12,6 +12,7 @@ from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
+from vcut.models.parts.mask_encoder import LightMaskEncoder
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class GCConfig(ModelConfig):
 
     Attributes:
         trunk: both encoders.
+        context_encoder: ``resnet`` (frame and mask through a trunk of its own), or ``light`` (masks only, joined by the
+            features of the frame encoder, which gives the keys as well).
         key_channels, value_channels: C_N, C_M.
         context: how the global context weighs locations.
         widths: decoder channels at strides 16, 8, 4.
@@ -27,6 +30,7 @@ class GCConfig(ModelConfig):
     """
 
     trunk: str = "resnet50"
+    context_encoder: str = "resnet"
     key_channels: int = 128
     value_channels: int = 512
     context: context.ContextKind = "raw"
@@ -35,9 +39,17 @@ class GCConfig(ModelConfig):
     fine: int = 0
 
 
-NORMALISED = GCConfig(context="softmax", widths=(256, 128, 64), slim=True, fine=32)
-"""What is shipped as ``gc``: the paper's network with the normalised context, and the slim decoder of ``gam``, which
-training on a CPU can afford."""
+NORMALISED = GCConfig(
+    context_encoder="light",
+    key_channels=512,
+    value_channels=256,
+    context="softmax",
+    widths=(256, 128, 64),
+    slim=True,
+    fine=32,
+)
+"""What is shipped as ``gc``: the paper's global context, normalised, with the light mask encoder and the slim decoder
+of ``gam``. A second trunk learns to see its mask input only slowly, and costs as much as the rest of the network."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +68,15 @@ class GC(SegmentationModel):
         super().__init__()
         self.config = config
         self.architecture = architecture
-        self.context_encoder = Trunk(config.trunk, extra=1)
+        self.light = config.context_encoder == "light"
         self.frame_encoder = Trunk(config.trunk)
         c2, c4, c8, c16 = self.frame_encoder.channels
+        if self.light:
+            self.mask_encoder = LightMaskEncoder((c2, c4, c8, c16), config.value_channels)
+        else:
+            self.context_encoder = Trunk(config.trunk, extra=1)
+            self.memory_value = conv3(c16, config.value_channels)
         self.key = conv3(c16, config.key_channels)
-        self.memory_value = conv3(c16, config.value_channels)
         self.query = conv3(c16, config.key_channels)
         self.value = conv3(c16, config.value_channels)
         self.compress = conv3(2 * config.value_channels, config.widths[0])
@@ -72,23 +88,29 @@ class GC(SegmentationModel):
 
     def trunks(self) -> list[Trunk]:
         """The trunks that start from ImageNet, the frame's first."""
-        return [self.frame_encoder, self.context_encoder]
+        return [self.frame_encoder, *([] if self.light else [self.context_encoder])]
 
     def align(self) -> None:
-        self.context_encoder.take_over(self.frame_encoder)
+        if not self.light:
+            self.context_encoder.take_over(self.frame_encoder)
         self.key.load_state_dict(self.query.state_dict())
 
     def encode(self, frames: Tensor) -> Features:
         f2, f4, f8, f16 = self.frame_encoder(normalise(frames))
-        return Features(f2, f4, f8, f16, None, self.query(f16), self.value(f16))
+        return Features(f2, f4, f8, f16, self.key(f16) if self.light else None, self.query(f16), self.value(f16))
 
     def remember(
         self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
     ) -> GCMemory:
         objects = masks.shape[1]
-        pictures = per_object(normalise(frames), objects)
-        f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
-        new = context.summarise(self.key(f16), self.memory_value(f16), self.config.context)
+        if self.light:
+            both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+            key, value = per_object(features.key, objects), self.mask_encoder(frames, features, both, objects)
+        else:
+            pictures = per_object(normalise(frames), objects)
+            f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
+            key, value = self.key(f16), self.memory_value(f16)
+        new = context.summarise(key, value, self.config.context)
         return GCMemory(context.merge(memory.context, new) if isinstance(memory, GCMemory) else new)
 
     def segment(self, memory: Memory, features: Features) -> Tensor:

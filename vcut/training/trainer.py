@@ -1,4 +1,4 @@
-"""The training loop: resumable, on CPU or CUDA in bf16.
+"""The training loop: resumable, on CPU or CUDA, in bf16 where the hardware has it.
 
 A run is a folder: ``options.json``, ``log.csv``, ``state.pt`` (weights, their running mean, optimizer, step, random
 state), and what was exported: ``weights.safetensors``, ``best.safetensors``.
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from vcut.atomic import replacing
+from vcut.engine.runtime import Runtime, training_dtype
 from vcut.errors import InputError, OptionError
 from vcut.models.base import SegmentationModel
 from vcut.models.registry import build_model, load_trunks, same_trunks, take_over
@@ -104,6 +105,7 @@ class Trainer:
     ) -> None:
         self.folder = folder
         self.device = device
+        self.runtime = Runtime(device, training_dtype(device))
         self.options = _settle(folder, options)
         resumed = (folder / "state.pt").is_file()
         torch.manual_seed(self.options.seed)
@@ -261,7 +263,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step) * group["share"]
         glances = (torch.rand(frames.shape[1]) < self.options.glance).tolist()
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.runtime.autocast():
             loss, overlap = unroll(self.model, frames.float() / 255, labels, self.weights, self.teacher, glances)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

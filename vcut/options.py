@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcut.errors import OptionError
+from vcut.matte.options import DEFAULT_EDGES, MatteOptions
 from vcut.video.span import WHOLE, Span
 
 MIN_SIZE = 64
@@ -36,6 +37,10 @@ class SegmentOptions:
         deinterlace: make whole frames of an interlaced clip's (``True``), or take it as it is (``False``); ``None``
             refuses such a clip.
         overwrite: replace an output that is there.
+        edges: what the objects' edges are to look like.
+        names: a JSON file of what objects are called, ``{"1": "dog"}``; the one beside the mask when ``None``.
+        resume: go on with a run of this that was stopped, if there is one.
+        report: a JSON file to write about the run.
 
     Raises:
         OptionError: a value that makes no sense.
@@ -57,11 +62,17 @@ class SegmentOptions:
     audio: bool = True
     deinterlace: bool | None = None
     overwrite: bool = False
+    edges: MatteOptions = DEFAULT_EDGES
+    names: Path | None = None
+    resume: bool = False
+    report: Path | None = None
 
     def __post_init__(self) -> None:
         check_size(self.size)
         if str(self.input) == "-" and self.output is None:
             raise OptionError("a clip from a pipe has no name to go by", "say where the result goes with --output")
+        if str(self.input) == "-" and self.resume:
+            raise OptionError("a clip from a pipe cannot be gone on with", "leave --resume out")
         if self.rate <= 0:
             raise OptionError(
                 f"--rate {self.rate} is not a frame rate", "give frames per second, e.g. 25 or 30000/1001"

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 from vcut.errors import OptionError
-from vcut.matte.matte import Matte, MatteOptions
+from vcut.matte.matte import Matte
+from vcut.matte.options import MatteOptions
 from vcut.matte.scores import colour_error, sad
 
 from .conftest import SCALE, disc, show, soft_map, texture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from vcut.matte.matte import Matte, MatteOptions
+from vcut.matte.matte import Matte
+from vcut.matte.options import MatteOptions
 from vcut.matte.scores import sad
 
 from .conftest import disc, show, soft_map, texture

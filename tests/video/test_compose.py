@@ -9,7 +9,7 @@ import pytest
 
 from vcut.masks.palette import davis_palette
 from vcut.video.compose import checkerboard, over, overlay, pad_to_even, panels, straight_rgba
-from vcut.video.cutout import Cutout, for_object
+from vcut.video.cutout import Cutout, Layer, for_object
 from vcut.video.depth import at_depth, levels
 from vcut.video.source import Frame
 
@@ -113,8 +113,8 @@ def test_one_object_alone() -> None:
     assert np.array_equal(alone.alpha, np.where(labels == 7, 200, 0))
     assert np.array_equal(alone.labels, np.where(labels == 7, 7, 0))
     soft = np.full((9, 11), 90, np.uint8)
-    assert np.array_equal(for_object(Cutout(frame, labels, alpha, objects={7: soft}), 7).alpha, soft)
-    assert not for_object(Cutout(frame, labels, alpha, objects={7: soft}), 3).alpha.any()
+    assert np.array_equal(for_object(Cutout(frame, labels, alpha, objects={7: Layer(soft)}), 7).alpha, soft)
+    assert not for_object(Cutout(frame, labels, alpha, objects={7: Layer(soft)}), 3).alpha.any()
 
 
 def test_depth_is_exact_upwards_and_rounded_downwards() -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vcut.cli import console
 from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, Size, Weights
-from vcut.errors import PartialError
+from vcut.cli.watch import BarWatch, JsonWatch, QuietWatch
+from vcut.errors import OptionError, PartialError
 from vcut.video.formats import FORMATS
 
-if TYPE_CHECKING:
-    from vcut.video.probe import VideoInfo
+EDGES, RUN = "The edges", "The run"
 
 
 def segment(
@@ -41,20 +40,53 @@ def segment(
     deinterlace: Annotated[
         bool | None, typer.Option("--deinterlace/--no-deinterlace", help="What to do with an interlaced clip.")
     ] = None,
+    edge: Annotated[
+        str, typer.Option("--edge", help="soft, as in the picture, or crisp.", rich_help_panel=EDGES)
+    ] = "soft",
+    grow: Annotated[
+        float, typer.Option("--grow", metavar="PX", help="Move edges outwards.", rich_help_panel=EDGES)
+    ] = 0,
+    shrink: Annotated[
+        float, typer.Option("--shrink", metavar="PX", help="Move edges inwards.", rich_help_panel=EDGES)
+    ] = 0,
+    feather: Annotated[float, typer.Option("--feather", metavar="PX", help="Soften edges.", rich_help_panel=EDGES)] = 0,
+    names: Annotated[
+        Path | None, typer.Option("--names", help='JSON, {"1": "dog"}; or MASK.json beside the mask.')
+    ] = None,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",
     weights: Weights = None,
     rate: Annotated[str, typer.Option("--rate", help="Frames per second of a folder of pictures.")] = "25",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.", rich_help_panel=RUN)
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a JSON file about the run.", rich_help_panel=RUN)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell of the progress in lines of JSON on stdout.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=RUN)] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="More about the source and the time.", rich_help_panel=RUN)
+    ] = False,
 ) -> None:
     """Carry a mask of the first frame through a clip, and write a cut-out.
 
     [bold]vcut segment clip.mp4 --mask frame0.png -o cutout.mov[/bold]
     """
+    from vcut.matte.options import MatteOptions
     from vcut.options import SegmentOptions, parse_ids, parse_rate
     from vcut.video.span import Span
 
+    if quiet and verbose:
+        raise OptionError("--quiet and --verbose contradict each other", "give one of them")
+    if grow and shrink:
+        raise OptionError("--grow and --shrink contradict each other", "give one of them")
+    if min(grow, shrink) < 0:
+        raise OptionError("--grow and --shrink are not negative", "the one is the other's opposite")
     span = Span.parse(start, end)
     options = SegmentOptions(
         input=source,
@@ -73,30 +105,17 @@ def segment(
         audio=audio,
         deinterlace=deinterlace,
         overwrite=overwrite,
+        edges=MatteOptions(edge, grow - shrink, feather),
+        names=names,
+        resume=resume,
+        report=report,
     )
     from vcut.pipeline import segment_video
 
-    progress = console.progress("frames")
-    task = progress.add_task(source.name, total=None, rate="")
-
-    def started(info: VideoInfo, outputs: list[Path]) -> None:
-        total = span.length(info.frames_estimate, info.rate)
-        progress.update(task, total=total and max(total, 1))
-        progress.start()
-
-    def advanced(frames: int) -> None:
-        speed = progress.tasks[0].speed
-        progress.update(task, completed=frames, rate=f"{speed:.1f} fps" if speed else "")
-
-    try:
-        summary = segment_video(options, on_start=started, on_frame=advanced, on_notice=console.notice)
-    finally:
-        progress.stop()
-    fps = summary.frames / summary.model_seconds if summary.model_seconds else 0.0
-    written = ", ".join(map(str, summary.outputs))
-    console.done(
-        f"{written}: {summary.frames} frames, {len(summary.objects)} object(s), {', '.join(summary.formats)}; "
-        f"{summary.seconds:.1f} s, network {fps:.1f} frames/s on {summary.runtime}"
-    )
-    if summary.losses:
-        raise PartialError("; ".join(summary.losses), f"what could be read is in {written}")
+    watch = JsonWatch(span) if as_json else QuietWatch() if quiet else BarWatch(span, source.name, verbose)
+    with watch:
+        summary = segment_video(options, on_start=watch.started, on_frame=watch.advanced, on_notice=watch.noticed)
+        watch.ended(summary)
+        if summary.losses:
+            written = ", ".join(map(str, summary.outputs))
+            raise PartialError("; ".join(summary.losses), f"what could be read is in {written}")

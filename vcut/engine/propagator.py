@@ -19,11 +19,16 @@ OBJECTS_AT_ONCE = 8
 """Objects that go through a model together; more go through in groups, so that memory stays bounded."""
 
 
+LEVELS = 4095
+"""Probabilities leave the model in so many steps: finer than any output, and a frame of them packs small."""
+
+
 class Step:
     """What one frame gave; maps at the source's size are made when they are asked for.
 
     Args:
-        probabilities: N+1,h,w label probabilities, background first, at the size the model sees, without padding.
+        probabilities: N+1,h,w label probabilities, background first, at the size the model sees, without padding, in
+            steps of 1 / ``LEVELS``.
         ids: the N objects' ids, in their order.
         geometry: of the clip.
         labels: the map, where it is known already (the first frame's).
@@ -63,6 +68,11 @@ class Step:
             return {i: np.where(self._given == i, 255, 0).astype(np.uint8) for i in self.ids}
         planes = (self._at_source[1:] * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
         return dict(zip(self.ids, planes, strict=True))
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The probabilities as N+1,h,w uint16 of 0 to ``LEVELS``; :meth:`Propagator.recall` takes them back."""
+        return (self.probabilities * LEVELS).round().to(torch.int16).cpu().numpy().view(np.uint16)
 
     @cached_property
     def _at_source(self) -> Tensor:
@@ -167,7 +177,7 @@ class Propagator:
         with self.runtime.autocast():
             self._remember(frame, self.model.encode(frame), masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
-        return Step(self._geometry.unpadded(planes)[0], self._ids, self._geometry, labels)
+        return self._found(planes, labels)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -196,7 +206,21 @@ class Propagator:
             self._fall_back(*self._first)
             return self.step(rgb)
         self._first = None
-        return Step(self._geometry.unpadded(probabilities)[0], self._ids, self._geometry)
+        return self._found(probabilities)
+
+    def recall(self, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
+        """The step of an earlier frame, after :meth:`restore`; what is remembered stays as it is.
+
+        Args:
+            levels: of that step (:attr:`Step.levels`).
+            labels: H,W uint8, the mask, where it is the first frame's.
+        """
+        probabilities = torch.from_numpy(levels.view(np.int16)).to(self.runtime.device).float() / LEVELS
+        return Step(probabilities, self._ids, self._geometry, labels)
+
+    def _found(self, planes: Tensor, labels: np.ndarray | None = None) -> Step:
+        levels = (self._geometry.unpadded(planes)[0].float() * LEVELS).round_()
+        return Step(levels / LEVELS, self._ids, self._geometry, labels)
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
         groups = zip(masks.split(OBJECTS_AT_ONCE, 1), other_objects(masks).split(OBJECTS_AT_ONCE, 1), strict=True)

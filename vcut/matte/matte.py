@@ -10,53 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.errors import OptionError
 from vcut.matte.edges import reach, shape_edges
 from vcut.matte.field import MARGIN, Field, find_field, list_band, shrink, spread
 from vcut.matte.foreground import colour_sides, foreground_band
+from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
 from vcut.matte.steady import Past, blend, blend_picture, stillness
-
-EDGES = ("soft", "crisp")
-MOST_GROW, MOST_FEATHER = 100.0, 200.0
-
-
-@dataclass(frozen=True)
-class MatteOptions:
-    """What edges are to look like.
-
-    Attributes:
-        edge: ``soft``, as it is in the picture, or ``crisp``, a clean anti-aliased line.
-        grow: pixels of the source that edges are moved outwards; inwards below 0.
-        feather: pixels that an edge is softened over.
-        separate: an alpha for each object; one for all together when false.
-        steady: edges rest where the picture does.
-        colours: foreground colours are freed of the background; else they are the frame's.
-
-    Raises:
-        OptionError: a value that makes no sense.
-    """
-
-    edge: str = "soft"
-    grow: float = 0.0
-    feather: float = 0.0
-    separate: bool = False
-    steady: bool = True
-    colours: bool = True
-
-    def __post_init__(self) -> None:
-        if self.edge not in EDGES:
-            raise OptionError(f"unknown --edge '{self.edge}'", f"known ones: {', '.join(EDGES)}")
-        if not abs(self.grow) <= MOST_GROW:
-            name = "shrink" if self.grow < 0 else "grow"
-            raise OptionError(f"--{name} {abs(self.grow):g} is out of range", f"give 0 to {MOST_GROW:g} pixels")
-        if not 0 <= self.feather <= MOST_FEATHER:
-            raise OptionError(f"--feather {self.feather:g} is out of range", f"give 0 to {MOST_FEATHER:g} pixels")
-
-    @property
-    def reach(self) -> int:
-        """Pixels of the source that edges can move."""
-        return reach(self.edge == "crisp", self.grow, self.feather)
 
 
 @dataclass(frozen=True)
@@ -84,6 +43,7 @@ class Matte:
 
     def __init__(self, options: MatteOptions | None = None) -> None:
         self.options = options or MatteOptions()
+        self._reach = reach(self.options.edge == "crisp", self.options.grow, self.options.feather)
         self.past: Past | None = None
 
     def reset(self) -> None:
@@ -112,7 +72,7 @@ class Matte:
         alpha = torch.zeros(len(planes), *frame.shape[:2], device=frame.device)
         foreground = frame.expand(len(planes), *frame.shape).clone()
         band = torch.zeros_like(planes, dtype=torch.bool)
-        margin = MARGIN + math.ceil(self.options.reach * planes.shape[1] / frame.shape[0])
+        margin = MARGIN + math.ceil(self._reach * planes.shape[1] / frame.shape[0])
         windows = []
         for k, plane in enumerate(planes):
             field = find_field(picture, plane, (frame.shape[0], frame.shape[1]), margin)
@@ -122,7 +82,7 @@ class Matte:
         if self.options.steady:
             mean = picture if past is None else blend_picture(picture, past.picture.float(), still)
             self.past = Past(mean.half(), alpha.half(), band)
-        if self.options.reach:
+        if self._reach:
             for k, window in windows:
                 self._shape(alpha[k], window)
         return MatteResult(alpha, foreground)
@@ -162,8 +122,8 @@ class Matte:
         if before is not None:
             held = field.cut(before[2])
             asked |= field.cut(before[1]) & (held > 0)
-        if self.options.reach:
-            asked = _widen(asked, math.ceil(self.options.reach * field.scale[0]))
+        if self._reach:
+            asked = _widen(asked, math.ceil(self._reach * field.scale[0]))
         rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
         alpha[rows, columns] = inside.float()
         pixels = list_band(field, asked, frame)

@@ -16,9 +16,10 @@ from torch.nn import functional
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
 from vcut.matte.composite import Composite, CutOut, compose
-from vcut.matte.matte import Matte, MatteOptions
+from vcut.matte.matte import Matte
+from vcut.matte.options import MatteOptions
 from vcut.matte.scores import colour_error, flicker, gradient_error, mse, sad
-from vcut.models.base import Features, SegmentationModel
+from vcut.models.base import SegmentationModel
 
 KEYS = ("SAD", "MSE", "gradient", "colour", "flicker")
 """See :mod:`vcut.matte.scores`."""
@@ -77,22 +78,6 @@ class MatteReport:
         }
 
 
-class Watched(Propagator):
-    """A propagator that lets its last probabilities be seen.
-
-    Attributes:
-        probabilities: N+1,h,w float32 at the model's resolution, without padding, background first.
-    """
-
-    probabilities: Tensor
-
-    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
-        height, width = self._geometry.inner
-        objects = masks[0, :, :height, :width].float()
-        self.probabilities = torch.cat([1 - objects.sum(0, keepdim=True), objects]).clamp_(0, 1)
-        super()._remember(frame, features, masks)
-
-
 def measure(
     cutouts: Iterable[CutOut],
     data: Path,
@@ -118,7 +103,7 @@ def measure(
     Raises:
         InputError: a picture cannot be read.
     """
-    propagator, matte = Watched(model, runtime, size), Matte(options)
+    propagator, matte = Propagator(model, runtime, size), Matte(options)
     clips = []
     for cutout in cutouts:
         matte.reset()
@@ -128,16 +113,17 @@ def measure(
     return MatteReport(tuple(clips))
 
 
-def _score(name: str, frames: Iterable[Composite], propagator: Watched, matte: Matte) -> ClipScore:
+def _score(name: str, frames: Iterable[Composite], propagator: Propagator, matte: Matte) -> ClipScore:
     found: dict[str, list[dict[str, float]]] = {"plain": [], "matte": []}
     seconds: dict[str, list[float]] = {"model": [], "matte": []}
     before: dict[str, Tensor] = {}
     for number, frame in enumerate(frames):
         if number:
-            seconds["model"].append(_timed(propagator.runtime, lambda rgb=frame.rgb: propagator.step(rgb))[1])
+            step, spent = _timed(propagator.runtime, lambda rgb=frame.rgb: propagator.step(rgb))
+            seconds["model"].append(spent)
         else:
-            propagator.start(frame.rgb, (frame.alpha > 0.5).numpy().astype(np.uint8))
-        probabilities = propagator.probabilities
+            step = propagator.start(frame.rgb, (frame.alpha > 0.5).numpy().astype(np.uint8))
+        probabilities = step.probabilities
         result, spent = _timed(propagator.runtime, lambda rgb=frame.rgb, p=probabilities: matte(rgb, p))
         opacity = 1 - probabilities[:1]
         plain = functional.interpolate(opacity[None], frame.alpha.shape, mode="bilinear", align_corners=False)[0, 0]

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcut.video.depth import at_depth
+from vcut.video.depth import at_depth, is_deep
 from vcut.video.source import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One object of a frame: ``alpha`` and ``colour`` as in :class:`Cutout`."""
+
+    alpha: np.ndarray
+    colour: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +31,14 @@ class Cutout:
         alpha: H x W, opacity of all objects together.
         colour: H x W x 3 in the type of ``frame.rgb``, colours of the objects without their old background where they
             are half transparent; the frame's own when left out.
-        objects: by id the opacity of each object, H x W, where a writer asks for them.
+        objects: by id each object by itself, where a writer asks for them.
     """
 
     frame: Frame
     labels: np.ndarray
     alpha: np.ndarray
     colour: np.ndarray | None = None
-    objects: Mapping[int, np.ndarray] | None = None
+    objects: Mapping[int, Layer] | None = None
 
     @property
     def rgb(self) -> np.ndarray:
@@ -39,28 +47,30 @@ class Cutout:
 
 
 def through(alpha: np.ndarray, source: np.ndarray | None) -> np.ndarray:
-    """Opacity of what was cut out of a picture that is half transparent itself: their product, in 8 bits.
+    """Opacity of what was cut out of a picture that is half transparent itself: their product.
 
     Args:
-        alpha: H x W uint8.
+        alpha: H x W uint8 or uint16.
         source: H x W uint8 or uint16 of the picture; None when it is opaque.
+
+    Returns:
+        H x W in the type of ``alpha``.
     """
     if source is None:
         return alpha
-    return ((alpha * at_depth(source, False).astype(np.uint16) + 127) // 255).astype(np.uint8)
+    top = np.uint32(np.iinfo(alpha.dtype).max)
+    return ((alpha * at_depth(source, is_deep(alpha)).astype(np.uint32) + top // 2) // top).astype(alpha.dtype)
 
 
 def for_object(cutout: Cutout, identifier: int) -> Cutout:
     """The cut-out of one object alone, its id kept; an object that is not in the frame gives an empty one.
 
-    Its opacity is that of ``cutout.objects``; without these, that of all objects within its labels.
+    Its opacity and colours are those of ``cutout.objects``; without these, those of all objects within its labels.
     """
     inside = cutout.labels == identifier
     if cutout.objects is None:
-        alpha = np.where(inside, cutout.alpha, 0).astype(cutout.alpha.dtype)
+        layer = Layer(np.where(inside, cutout.alpha, 0).astype(cutout.alpha.dtype), cutout.colour)
     else:
-        alpha = cutout.objects.get(identifier)
-        if alpha is None:
-            alpha = np.zeros_like(cutout.alpha)
+        layer = cutout.objects.get(identifier) or Layer(np.zeros_like(cutout.alpha))
     labels = np.where(inside, cutout.labels, 0).astype(cutout.labels.dtype)
-    return Cutout(cutout.frame, labels, alpha, cutout.colour, {identifier: alpha})
+    return Cutout(cutout.frame, labels, layer.alpha, layer.colour, {identifier: layer})

@@ -51,6 +51,11 @@ class Format:
     backdrop: str = ""
 
     @property
+    def soft(self) -> bool:
+        """Whether it shows the objects' soft edges."""
+        return self.content in ("cutout", "composite", "split", "matte")
+
+    @property
     def folder(self) -> bool:
         """Whether the output is a folder."""
         return self.kind == "sequence"

@@ -131,6 +131,11 @@ class Writers:
         """Where the results go."""
         return [writer.out for writer in self._writers]
 
+    @property
+    def formats(self) -> list[Format]:
+        """The format of each output."""
+        return [writer.format for writer in self._writers]
+
     def write(self, cutout: Cutout) -> None:
         """Write one frame to each output.
 

@@ -1,0 +1,40 @@
+"""What a run must have in common with one that was stopped, to go on with it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import vcut
+from vcut.engine.runtime import Runtime
+from vcut.masks.labels import Labels
+from vcut.options import SegmentOptions
+from vcut.video.probe import VideoInfo
+from vcut.weights.digest import sha256_of
+
+
+def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Path, runtime: Runtime) -> dict[str, str]:
+    """All that the network's probabilities follow from, by the names that users know it by."""
+    return {
+        "version of vcut": vcut.__version__,
+        "input": f"{options.input.absolute()} {info.width}x{info.height} {_state(options.input)}",
+        "mask": hashlib.sha256(mask.labels.tobytes()).hexdigest(),
+        "network (--weights)": sha256_of(weights),
+        "device or --dtype": runtime.name,
+        "--size": str(options.size),
+        "--start or --end": f"{options.span}",
+        "--rate": str(options.rate),
+        "choice to --deinterlace": str(options.deinterlace),
+    }
+
+
+def _state(path: Path) -> str:
+    """Size and time of change of a file, or of all that a folder holds."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file())
+        facts = "".join(f"{file.name} {_state(file)}\n" for file in files)
+        return hashlib.sha256(facts.encode()).hexdigest()
+    if path.is_file():
+        stat = path.stat()
+        return f"{stat.st_size} {stat.st_mtime_ns}"
+    return "pattern"

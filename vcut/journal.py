@@ -1,0 +1,129 @@
+"""What a run has found so far, kept beside its output until that is whole, so that a run that was stopped can go on.
+
+A hidden folder: ``run.json`` says of what run; a file a frame holds the network's probabilities; ``state.pt`` is what
+the network remembered after so many frames. All that follows from the probabilities (mattes, files) is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vcut.atomic import replacing
+from vcut.errors import InputError, OutputError
+
+SECONDS = 2.0
+"""Between two states."""
+
+_SHAPE = struct.Struct("<3I")
+
+
+class Journal:
+    """Frames found, and a state to go on from.
+
+    Args:
+        folder: where it is kept.
+        identity: what a run must have in common with the one that was stopped, by the names that users know.
+        resume: go on with what is there; else it is cleared.
+
+    Attributes:
+        frames: how many of the first frames are known.
+        state: of the network after them; ``None`` when there are none.
+        saved: whether there is anything to go on from.
+
+    Raises:
+        InputError: what is there is of another run.
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, str], resume: bool = False) -> None:
+        self.folder = folder
+        self.frames = 0
+        self.state: dict[str, Any] | None = None
+        self.saved = False
+        self._asked = time.monotonic()
+        known = self._load(identity) if resume else None
+        if known is not None:
+            self.frames, self.state = known
+            self.saved = True
+            return
+        self.remove()
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise self._failure(error) from error
+        with replacing(folder / "run.json") as temporary:
+            temporary.write_text(json.dumps(dict(identity), indent=1))
+
+    def read(self, number: int) -> np.ndarray:
+        """What was written of a frame.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            data = self._file(number).read_bytes()
+            shape = _SHAPE.unpack_from(data)
+            return np.frombuffer(zlib.decompress(data[_SHAPE.size :]), np.uint16).reshape(shape).copy()
+        except (OSError, ValueError, struct.error, zlib.error) as error:
+            raise InputError(
+                f"what the stopped run left in {self.folder} is damaged", "start anew, without --resume"
+            ) from error
+
+    def write(self, number: int, levels: np.ndarray) -> None:
+        """Keeps a frame: N+1,h,w uint16."""
+        data = zlib.compress(np.ascontiguousarray(levels).tobytes(), 1)
+        try:
+            self._file(number).write_bytes(_SHAPE.pack(*levels.shape) + data)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def due(self) -> bool:
+        """Whether it is time for another state; the time runs anew when it is."""
+        late = time.monotonic() - self._asked >= SECONDS
+        if late:
+            self._asked = time.monotonic()
+        return late
+
+    def save(self, frames: int, state: dict[str, Any]) -> None:
+        """Keeps the state after so many frames, all of them written."""
+        with replacing(self.folder / "state.pt") as temporary:
+            torch.save({"frames": frames, "state": state}, temporary)
+        self.saved = True
+
+    def remove(self) -> None:
+        """Takes the folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load(self, identity: Mapping[str, str]) -> tuple[int, dict[str, Any]] | None:
+        try:
+            theirs = json.loads((self.folder / "run.json").read_text())
+            saved = torch.load(self.folder / "state.pt", weights_only=True)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # whatever a half-written file makes of torch.load
+            raise InputError(
+                f"what the stopped run left in {self.folder} is damaged", "start anew, without --resume"
+            ) from error
+        other = [name for name, value in identity.items() if theirs.get(name) != value]
+        if other:
+            raise InputError(
+                f"the run that was stopped had another {other[0]}",
+                "give the same again, or start anew without --resume",
+            )
+        return saved["frames"], saved["state"]
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.z"
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot keep {self.folder}: {error.strerror or error}", "check the folder and the disk")

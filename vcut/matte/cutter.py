@@ -1,0 +1,60 @@
+"""From a frame and what the network found in it to what is written of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vcut.engine.propagator import Step
+from vcut.matte.matte import Matte
+from vcut.matte.options import MatteOptions
+from vcut.video.cutout import Cutout, Layer, through
+from vcut.video.depth import at_depth, is_deep
+from vcut.video.source import Frame
+
+
+class Cutter:
+    """Makes the cut-outs of a clip's frames, one after another.
+
+    Args:
+        edges: what edges are to look like; ``None`` where no output shows them: opacity is the network's probability
+            then, enlarged.
+        deep: give opacity in 16 bits for 8-bit frames, too.
+    """
+
+    def __init__(self, edges: MatteOptions | None, deep: bool = False) -> None:
+        self._matte = Matte(edges) if edges else None
+        self._deep = deep
+
+    def __call__(self, frame: Frame, step: Step) -> Cutout:
+        """The next frame's; with ``edges.separate`` each object is cut out by itself, too."""
+        if self._matte is None:
+            return Cutout(frame, step.labels, through(step.alpha, frame.alpha))
+        rgb = at_depth(frame.rgb, False)
+        result = self._matte(rgb, step.probabilities)
+        layers = [
+            self._layer(frame, rgb, alpha, colour)
+            for alpha, colour in zip(result.alpha, result.foreground, strict=True)
+        ]
+        if not self._matte.options.separate:
+            return Cutout(frame, step.labels, layers[0].alpha, layers[0].colour)
+        whole = np.maximum.reduce([layer.alpha for layer in layers])
+        return Cutout(frame, step.labels, whole, objects=dict(zip(step.ids, layers, strict=True)))
+
+    def _layer(self, frame: Frame, rgb: np.ndarray, alpha: Tensor, colour: Tensor) -> Layer:
+        deep = self._deep or is_deep(frame.rgb)
+        levels = (alpha * (65535 if deep else 255)).round_().to(torch.int32 if deep else torch.uint8).cpu().numpy()
+        opacity = levels.astype(np.uint16) if deep else levels
+        return Layer(through(opacity, frame.alpha), _at_depth_of(frame.rgb, rgb, colour.cpu().numpy()))
+
+
+def _at_depth_of(source: np.ndarray, shown: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Colours found in 8 bits, in the depth of the source: what was changed of ``shown`` is changed of ``source``."""
+    if not is_deep(source):
+        return colour
+    result = source.copy()
+    changed = np.flatnonzero((colour != shown).any(2))
+    flat, old, new = (array.reshape(-1, 3)[changed].astype(np.int32) for array in (source, shown, colour))
+    result.reshape(-1, 3)[changed] = (flat + (new - old) * 257).clip(0, 65535)
+    return result

@@ -35,7 +35,7 @@ class Converter:
     def __init__(self, fmt: Format, info: VideoInfo) -> None:
         self._format = fmt
         self._is_yuv = fmt.pixel_format.startswith("yuv")
-        tags = encoding_tags(info.colour, info.height)
+        tags = encoding_tags(info.colour, info.height, info.width)
         self.tags = tags if self._is_yuv else replace(tags, matrix=_RGB_MATRIX, range=_FULL)
         self._reformatter = VideoReformatter()
 

@@ -129,7 +129,7 @@ def _by_ffmpeg(file: Path, image: Image.Image, demuxer: str) -> tuple[np.ndarray
     # Opened here: ffmpeg would take a name like a%03d.png for many files.
     with file.open("rb") as data, av.open(data, format=demuxer) as container:
         frame = next(container.decode(video=0))
-        rgb, opacity = Converter(decided(SRGB, frame.height), deep=True, alpha=True)(frame)
+        rgb, opacity = Converter(decided(SRGB, frame.height, frame.width), deep=True, alpha=True)(frame)
     if extra == _PREMULTIPLIED:
         rgb = _straight(rgb, opacity)
     turn = exif_orientation(image.getexif().get(_ORIENTATION))

@@ -24,6 +24,7 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
         "--size": str(options.size),
         "--start or --end": f"{options.span}",
         "--rate": str(options.rate),
+        "choice to --tone-map": str(options.tone_map),
         "choice to --deinterlace": str(options.deinterlace),
     }
 

@@ -36,6 +36,7 @@ class SegmentOptions:
         audio: keep the sound, where the format can hold it.
         deinterlace: make whole frames of an interlaced clip's (``True``), or take it as it is (``False``); ``None``
             refuses such a clip.
+        tone_map: make ordinary video of an HDR clip; else it stays HDR.
         overwrite: replace an output that is there.
         edges: what the objects' edges are to look like.
         names: a JSON file of what objects are called, ``{"1": "dog"}``; the one beside the mask when ``None``.
@@ -61,6 +62,7 @@ class SegmentOptions:
     split: bool = False
     audio: bool = True
     deinterlace: bool | None = None
+    tone_map: bool = False
     overwrite: bool = False
     edges: MatteOptions = DEFAULT_EDGES
     names: Path | None = None

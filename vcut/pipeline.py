@@ -32,9 +32,11 @@ from vcut.video.background import open_background
 from vcut.video.cutout import Cutout
 from vcut.video.depth import at_depth
 from vcut.video.formats import resolve_outputs
+from vcut.video.hdr import ToneMapped, is_hdr, tone_map
 from vcut.video.metadata import Metadata
 from vcut.video.probe import VideoInfo
 from vcut.video.reader import open_source
+from vcut.video.source import Frame, Source
 from vcut.video.writer import Writers, open_writers
 from vcut.weights import load_model, resolve
 
@@ -134,9 +136,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
 
     with ExitStack() as stack:
         background = stack.enter_context(open_background(options.background)) if options.background else None
-        source = stack.enter_context(
-            open_source(options.input, options.rate, deep=deep, span=options.span, deinterlace=options.deinterlace)
-        )
+        source = stack.enter_context(_open_source(options, deep, notice))
         info = source.info
         mask = read_mask(options.mask, (info.width, info.height))
         if options.objects:
@@ -178,7 +178,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
         with times("total"), writers, WriteBehind(output.write) as behind:
             for frame in read_ahead(times.each("decode", source)):
                 with times("network"):
-                    step = network.step(at_depth(frame.rgb, False))
+                    step = network.step(_seen(frame, info))
                     kept = network.kept(step)
                 with times("matte"):
                     cutout = cutter(frame, step)
@@ -207,6 +207,29 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             notices=tuple(notices),
             losses=(*source.warnings, *(sounds[0].warnings if sounds else ())),
         )
+
+
+def _open_source(options: SegmentOptions, deep: bool, notice: Callable[[str], None]) -> Source:
+    source = open_source(
+        options.input,
+        options.rate,
+        deep=deep or options.tone_map,
+        span=options.span,
+        deinterlace=options.deinterlace,
+    )
+    if not options.tone_map:
+        return source
+    if is_hdr(source.info.colour):
+        return ToneMapped(source, deep)
+    notice(f"{options.input} is not tagged as HDR (PQ or HLG): --tone-map changes nothing")
+    return source
+
+
+def _seen(frame: Frame, info: VideoInfo) -> np.ndarray:
+    """H,W,3 uint8: a frame as the network is to see it."""
+    if is_hdr(info.colour):
+        return tone_map(frame.rgb, info.colour.transfer)
+    return at_depth(frame.rgb, False)
 
 
 @contextmanager

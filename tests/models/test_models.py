@@ -8,7 +8,8 @@ import torch
 from vcut.engine.aggregate import aggregate
 from vcut.errors import OptionError, WeightsError
 from vcut.models.base import other_objects
-from vcut.models.registry import ARCHITECTURES, build_model
+from vcut.models.registry import ARCHITECTURES, build_model, rebuild_model
+from vcut.weights.file import load_file, save_weights
 
 HEIGHT, WIDTH = 64, 96
 
@@ -116,3 +117,12 @@ def test_gc_finds_a_place_again_before_any_training():
     memory = gc.remember(None, features, frames[0], masks, other_objects(masks))
     key = features.query.flatten(2).softmax(1).mean(2, keepdim=True)
     torch.testing.assert_close(memory.context.mass, key, rtol=1e-3, atol=1e-5)
+
+
+def test_a_field_younger_than_a_weight_file_is_off(tmp_path):
+    """A file that was written before ``first`` was thought of gives the network that was trained, not today's."""
+    model = build_model("gc", {"trunk": "resnet18", "first": False})
+    save_weights(tmp_path / "old.safetensors", model, extra={"trained": "yes"})
+    assert load_file(tmp_path / "old.safetensors").compress_first is None
+    config = {name: value for name, value in model.config.to_dict().items() if name != "first"}
+    assert rebuild_model("gc", config).compress_first is None and build_model("gc").compress_first is not None

@@ -190,3 +190,12 @@ def test_a_batch_is_determined_by_its_step(packs):
     assert a[0].shape[:2] == (2, 3) and batches[5][0].shape[:2] == (2, 5)
     scenes = Batches(ClipMaker(packs), options, drawn=False)[3]
     assert torch.equal(render(scenes, 64)[0], a[0])
+
+
+def test_larger_frames_show_more_instead_of_the_same_from_closer(packs):
+    def seen(size: int) -> float:
+        maker = ClipMaker(packs, (), size)
+        views = [maker.scene(np.random.default_rng(seed), 2, 1, True).layers[0].path.linear for seed in range(40)]
+        return float(np.mean([abs(np.linalg.det(view[0])) ** 0.5 for view in views]))
+
+    assert seen(384) > 1.1 * seen(256)

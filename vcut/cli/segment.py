@@ -40,6 +40,7 @@ def segment(
     deinterlace: Annotated[
         bool | None, typer.Option("--deinterlace/--no-deinterlace", help="What to do with an interlaced clip.")
     ] = None,
+    tone_map: Annotated[bool, typer.Option("--tone-map", help="Make ordinary video of an HDR clip.")] = False,
     edge: Annotated[
         str, typer.Option("--edge", help="soft, as in the picture, or crisp.", rich_help_panel=EDGES)
     ] = "soft",
@@ -104,6 +105,7 @@ def segment(
         split=split,
         audio=audio,
         deinterlace=deinterlace,
+        tone_map=tone_map,
         overwrite=overwrite,
         edges=MatteOptions(edge, grow - shrink, feather),
         names=names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, normalise, per_object
 from vcut.models.parts import context
@@ -25,6 +25,7 @@ class GCConfig(ModelConfig):
             features of the frame encoder, which gives the keys as well).
         key_channels, value_channels: C_N, C_M.
         context: how the global context weighs locations.
+        first: keep the first frame's context, whose mask is the user's, apart as well, and read both.
         widths: decoder channels at strides 16, 8, 4.
         slim, fine: see :class:`vcut.models.parts.decoder.Decoder`.
     """
@@ -34,6 +35,7 @@ class GCConfig(ModelConfig):
     key_channels: int = 128
     value_channels: int = 512
     context: context.ContextKind = "raw"
+    first: bool = False
     widths: tuple[int, int, int] = (256, 256, 256)
     slim: bool = False
     fine: int = 0
@@ -44,6 +46,7 @@ NORMALISED = GCConfig(
     key_channels=512,
     value_channels=256,
     context="softmax",
+    first=True,
     widths=(256, 128, 64),
     slim=True,
     fine=32,
@@ -54,9 +57,10 @@ of ``gam``. A second trunk learns to see its mask input only slowly, and costs a
 
 @dataclass(frozen=True)
 class GCMemory(Memory):
-    """The global context G_t of every object."""
+    """The global context G_t of every object, and that of the first frame alone where it is kept apart."""
 
     context: context.Context
+    first: context.Context | None = None
 
 
 class GC(SegmentationModel):
@@ -80,8 +84,11 @@ class GC(SegmentationModel):
         self.query = conv3(c16, config.key_channels)
         self.value = conv3(c16, config.value_channels)
         self.compress = conv3(2 * config.value_channels, config.widths[0])
+        self.compress_first = conv3(config.value_channels, config.widths[0]) if config.first else None
         self.decoder = Decoder((c2, c4, c8), config.widths, config.slim, config.fine)
         initialise(self)
+        if self.compress_first:
+            nn.init.zeros_(self.compress_first.weight)  # it joins in as it learns
         if config.context == "softmax":
             with torch.no_grad():
                 self.query.weight.mul_(SHARPNESS)
@@ -111,12 +118,17 @@ class GC(SegmentationModel):
             f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
             key, value = self.key(f16), self.memory_value(f16)
         new = context.summarise(key, value, self.config.context)
-        return GCMemory(context.merge(memory.context, new) if isinstance(memory, GCMemory) else new)
+        if not isinstance(memory, GCMemory):
+            return GCMemory(new, new if self.config.first else None)
+        return GCMemory(context.merge(memory.context, new), memory.first)
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GCMemory)
         objects = memory.context.product.shape[0] // features.f16.shape[0]
-        read = context.distribute(per_object(features.query, objects), memory.context, self.config.context)
+        query = per_object(features.query, objects)
+        read = context.distribute(query, memory.context, self.config.context)
         local = per_object(features.value, objects)
         x = self.compress(torch.cat([read.to(local.dtype), local], 1))
+        if memory.first is not None and self.compress_first:
+            x = x + self.compress_first(context.distribute(query, memory.first, self.config.context).to(local.dtype))
         return self.decoder(x, features, objects, None)

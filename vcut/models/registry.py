@@ -43,6 +43,21 @@ def build_model(architecture: str, config: dict[str, Any] | None = None) -> Segm
         raise WeightsError(f"config of '{architecture}' does not fit this version of vcut ({error})") from error
 
 
+def rebuild_model(architecture: str, config: dict[str, Any]) -> SegmentationModel:
+    """The network of a weight file. Fields younger than the file are as their class has them: off.
+
+    Args:
+        architecture: a name in :data:`ARCHITECTURES`.
+        config: the file's.
+
+    Raises:
+        OptionError, WeightsError: as :func:`build_model`.
+    """
+    if architecture in ARCHITECTURES:
+        config = {**type(ARCHITECTURES[architecture][1])().to_dict(), **config}
+    return build_model(architecture, config)
+
+
 def load_trunks(model: SegmentationModel, folder: Path) -> None:
     """Starts a model's trunks from ImageNet: ``folder/resnetNN-trunk-imagenet.safetensors``."""
     for trunk in model.trunks():

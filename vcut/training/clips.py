@@ -25,6 +25,9 @@ MARGIN = 2
 OVERVIEW = 1.6
 """A view of a video frame reads at most so many times its own half side around its centre."""
 
+USUAL_SIZE = 256
+"""Side of frames at which the ranges of closeness are given, pixels."""
+
 
 @dataclass
 class _Take:
@@ -44,10 +47,12 @@ class ClipMaker:
     Args:
         packs: see :func:`vcut.training.pack.open_packs`.
         kinds: the augmentations that may occur, of ``AUGMENTATIONS``; motion, colour and pasted objects always do.
+        size: side of the frames that clips are drawn at: larger ones show more, not the same from closer.
     """
 
-    def __init__(self, packs: dict[str, Pack], kinds: Collection[str] = AUGMENTATIONS) -> None:
+    def __init__(self, packs: dict[str, Pack], kinds: Collection[str] = AUGMENTATIONS, size: int = USUAL_SIZE) -> None:
         self.packs = packs
+        self.near = min(2.0, max(1.0, size / USUAL_SIZE))
         self.kinds = frozenset(kinds)
         stills = packs["stills"]
         self.usable = [i for i in range(len(stills)) if stills.objects(i)]
@@ -88,7 +93,7 @@ class ClipMaker:
             ys, xs = np.nonzero(mask == ids[0])
             anchor = (float(xs.mean()), float(ys.mean()))
             start = tuple(rng.uniform(-0.35, 0.35, 2))
-        half = min(h, w) / 2 * _closeness(rng, 0.35, 1.15)
+        half = min(h, w) / 2 * _closeness(rng, 0.35 * self.near, 1.15)
         aspect = np.exp(rng.uniform(-0.15, 0.15))
         extent = (half * aspect, half / aspect)
         path = draw_path(rng, length, self._motion_of(rng), anchor, start, extent)
@@ -112,7 +117,7 @@ class ClipMaker:
         follow = rng.random()
         eye = np.array(centres) * follow + np.array(centres[0]) * (1 - follow)
         eye = eye + rng.uniform(-0.25, 0.25, 2) * min(h, w)
-        half = h / 2 * _closeness(rng, 0.3, 1.05)
+        half = h / 2 * _closeness(rng, 0.3 * self.near, 1.05)
         aspect = np.exp(rng.uniform(-0.2, 0.2))
         half_x, half_y = half * aspect, half / aspect
         eye = np.clip(eye, (half_x * 0.8, half_y * 0.8), (w - half_x * 0.8, h - half_y * 0.8))

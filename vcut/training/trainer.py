@@ -115,7 +115,7 @@ class Trainer:
         self.taken = take_over(model, start) if start is not None and not resumed else 0.0
         if not (resumed or scratch or backbones is not None or (start is not None and same_trunks(model, start))):
             raise OptionError("a new run would start from random trunks", "give --backbones, or --start, or --scratch")
-        if not resumed and self.taken < 1:
+        if not resumed and (start is None or start.architecture != model.architecture):
             model.align()
         self.model = model.to(device, memory_format=torch.channels_last).train()
         model.trunks()[0].freeze(self.options.frozen)
@@ -246,7 +246,7 @@ class Trainer:
     def _batches(self, packs: dict[str, Pack], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels on the device: drawn by the loader for a CPU, and on a GPU by the GPU."""
         on_cpu = self.device.type == "cpu"
-        batches = Batches(ClipMaker(packs, self.options.augmentations), self.options, drawn=on_cpu)
+        batches = Batches(ClipMaker(packs, self.options.augmentations, self.options.size), self.options, drawn=on_cpu)
         loader = DataLoader(
             batches,
             batch_size=None,

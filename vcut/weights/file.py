@@ -192,7 +192,7 @@ def load_file(path: Path, *, builder: Callable[[str, dict[str, Any]], nn.Module]
     Args:
         path: the file.
         builder: makes the model of an architecture and a config; default
-            :func:`vcut.models.registry.build_model`.
+            :func:`vcut.models.registry.rebuild_model`.
 
     Raises:
         WeightsError: the file is missing or damaged, or does not fit this version of vcut.
@@ -207,7 +207,7 @@ def load_file(path: Path, *, builder: Callable[[str, dict[str, Any]], nn.Module]
 def _build(path: Path, header: dict[str, Any], builder: Callable[..., nn.Module] | None) -> nn.Module:
     """The untrained model a header asks for; a config that does not work is the file's fault."""
     if builder is None:
-        from vcut.models.registry import build_model as builder
+        from vcut.models.registry import rebuild_model as builder
     try:
         return builder(header["architecture"], header["config"])
     except VcutError as error:

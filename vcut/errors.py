@@ -59,6 +59,12 @@ class OptionError(VcutError):
     exit_code = 2
 
 
+class BatchError(VcutError):
+    """Some clips of a batch could not be cut; the others were."""
+
+    exit_code = 1
+
+
 class PartialError(VcutError):
     """Work was done and kept, but part of the source could not be read."""
 

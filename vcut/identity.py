@@ -17,7 +17,7 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
     """All that the network's probabilities follow from, by the names that users know it by."""
     return {
         "version of vcut": vcut.__version__,
-        "input": f"{options.input.absolute()} {info.width}x{info.height} {_state(options.input)}",
+        "input": f"{options.input.absolute()} {info.width}x{info.height} {state_of(options.input)}",
         "mask": hashlib.sha256(mask.labels.tobytes()).hexdigest(),
         "network (--weights)": sha256_of(weights),
         "device or --dtype": runtime.name,
@@ -29,11 +29,11 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
     }
 
 
-def _state(path: Path) -> str:
+def state_of(path: Path) -> str:
     """Size and time of change of a file, or of all that a folder holds."""
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file())
-        facts = "".join(f"{file.name} {_state(file)}\n" for file in files)
+        facts = "".join(f"{file.name} {state_of(file)}\n" for file in files)
         return hashlib.sha256(facts.encode()).hexdigest()
     if path.is_file():
         stat = path.stat()

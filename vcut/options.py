@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from vcut.errors import OptionError
 from vcut.matte.options import DEFAULT_EDGES, MatteOptions
@@ -79,6 +81,60 @@ class SegmentOptions:
             raise OptionError(
                 f"--rate {self.rate} is not a frame rate", "give frames per second, e.g. 25 or 30000/1001"
             )
+
+
+_FLAGS = ("split_objects", "audio", "deinterlace", "tone_map", "overwrite")
+_NUMBERS: dict[str, type] = {"size": int, "grow": float, "shrink": float, "feather": float}
+_TEXTS = ("format", "background", "start", "end", "objects", "edge", "names", "device", "dtype", "weights", "rate")
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of :class:`SegmentOptions` from options as they are typed.
+
+    Args:
+        values: by the names of the command line, without dashes in front and with underlines between words
+            (``split_objects``, ``audio``). Text is read as a list of clips has it, numbers and flags included;
+            ``None`` is left out.
+
+    Raises:
+        OptionError: a name that is none, or a value that makes no sense.
+    """
+    given = {name: _typed(name, value) for name, value in values.items() if value is not None}
+    grow, shrink = given.pop("grow", 0.0), given.pop("shrink", 0.0)
+    if grow and shrink:
+        raise OptionError("--grow and --shrink contradict each other", "give one of them")
+    if min(grow, shrink) < 0:
+        raise OptionError("--grow and --shrink are not negative", "the one is the other's opposite")
+    fields: dict[str, Any] = {
+        "edges": MatteOptions(given.pop("edge", "soft"), grow - shrink, given.pop("feather", 0.0)),
+        "span": Span.parse(given.pop("start", None), given.pop("end", None)),
+    }
+    if "split_objects" in given:
+        fields["split"] = given.pop("split_objects")
+    if objects := given.pop("objects", None):
+        fields["objects"] = parse_ids(objects)
+    if "rate" in given:
+        fields["rate"] = parse_rate(given.pop("rate"))
+    if "names" in given:
+        fields["names"] = Path(given.pop("names"))
+    return fields | given
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name in _FLAGS:
+        flag = value if isinstance(value, bool) else _WORDS.get(str(value).strip().lower())
+        if flag is None:
+            raise OptionError(f"{name} '{value}' is neither true nor false", "write true or false")
+        return flag
+    if name in _NUMBERS:
+        try:
+            return _NUMBERS[name](value)
+        except ValueError:
+            raise OptionError(f"{name} '{value}' is not a number", "write pixels") from None
+    if name in _TEXTS:
+        return str(value).strip()
+    raise OptionError(f"there is no option '{name}'", f"known ones: {', '.join(sorted((*_FLAGS, *_NUMBERS, *_TEXTS)))}")
 
 
 def check_size(size: int) -> None:

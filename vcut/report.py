@@ -42,7 +42,7 @@ def describe(options: SegmentOptions, summary: Summary | None = None, error: Vcu
             "torch": torch.__version__,
             "av": av.__version__,
         },
-        "options": _options(options),
+        "options": plain_options(options),
     }
     if error is not None:
         report["error"] = {"message": str(error), "exit_code": error.exit_code}
@@ -123,7 +123,9 @@ def source_facts(info: VideoInfo) -> dict[str, Any]:
     }
 
 
-def _options(options: SegmentOptions) -> dict[str, Any]:
+def plain_options(options: SegmentOptions) -> dict[str, Any]:
+    """Options as plain values."""
+
     def plain(value: Any) -> Any:
         if value is None or isinstance(value, bool | int | float | str):
             return value

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from vcut import __version__
 from vcut.cli import console
 from vcut.cli.ablate import ablate, plot
+from vcut.cli.batch import batch
 from vcut.cli.evaluate import evaluate
 from vcut.cli.frame import frame
 from vcut.cli.matte import matte_score
@@ -66,6 +67,7 @@ def options(
 
 
 app.command()(segment)
+app.command()(batch)
 app.command()(frame)
 app.command()(evaluate)
 app.command()(train)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,17 @@ def notice(text: str) -> None:
 def done(text: str) -> None:
     """One line that says what was made."""
     _line("green", "done", text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    stderr().print(drawn)
 
 
 def progress(unit: str) -> Progress:

@@ -1,0 +1,96 @@
+"""``batch.json``: what has become of each clip, so that a second run does only what is left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import vcut
+from vcut.atomic import replacing
+from vcut.batch.plan import Job
+from vcut.errors import InputError
+from vcut.identity import state_of
+from vcut.report import plain_options
+
+NAME = "batch.json"
+FORMAT = "vcut-batch-1"
+
+_ASIDE = ("overwrite", "resume", "report", "device")
+"""Options that a result does not follow from."""
+
+RUNNING, FAILED = "running", "failed"
+"""Other states are those of a run: ``done``, ``partial``."""
+
+
+class Record:
+    """The clips of a batch and what has become of them; written after every change.
+
+    Args:
+        path: of the file; what it holds is gone on with.
+        weights: sha256 of each weight file, by what ``--weights`` says.
+
+    Raises:
+        InputError: there is such a file, and it is not of a batch.
+    """
+
+    def __init__(self, path: Path, weights: Mapping[str | None, str]) -> None:
+        self.path = path
+        self._weights = weights
+        self.clips: dict[str, dict[str, Any]] = {}
+        if path.is_file():
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                assert content["format"] == FORMAT
+                self.clips = content["clips"]
+            except (ValueError, KeyError, TypeError, AssertionError, OSError) as error:
+                raise InputError(
+                    f"{path} is not the record of a batch", "move it away, or choose another --out"
+                ) from error
+
+    def key(self, job: Job) -> str:
+        """What a result follows from: source, mask, options, network and version, as one word."""
+        assert job.options is not None
+        facts = {
+            "version": vcut.__version__,
+            "clip": state_of(job.options.input),
+            "mask": state_of(job.options.mask),
+            "weights": self._weights.get(job.options.weights),
+            "options": {name: value for name, value in plain_options(job.options).items() if name not in _ASIDE},
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def state(self, job: Job) -> str | None:
+        """``done``, ``partial`` or ``failed`` where that is known and nothing has changed since; else ``None``."""
+        row = self.clips.get(job.name)
+        if row is None or job.options is None or row.get("key") != self.key(job):
+            return None
+        if row["status"] in (FAILED, RUNNING):
+            return FAILED if row["status"] == FAILED else None
+        there = all(_bytes(Path(out["path"])) == out["bytes"] for out in row["outputs"])
+        return row["status"] if there else None
+
+    def put(self, job: Job, row: Mapping[str, Any]) -> None:
+        """Notes what has become of a clip."""
+        key = {} if job.options is None else {"key": self.key(job)}
+        self.clips[job.name] = {**row, **key}
+        self.write()
+
+    def write(self) -> None:
+        """Writes the file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with replacing(self.path) as temporary:
+            content = {"format": FORMAT, "version": vcut.__version__, "clips": self.clips}
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _bytes(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder; -1 when it is not there."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir())
+    return path.stat().st_size if path.is_file() else -1

@@ -1,0 +1,99 @@
+"""Run a batch: leave out what is done, cut the rest, keep the record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vcut.batch.plan import Job
+from vcut.batch.pool import Pool
+from vcut.batch.record import FAILED, NAME, RUNNING, Record
+from vcut.batch.worker import Message
+from vcut.weights import resolve
+from vcut.weights.digest import sha256_of
+
+Teller = Callable[[Job, Message], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job and what was known of it before: ``done``, ``partial``, ``failed``, ``impossible``, or ``None``."""
+
+    job: Job
+    before: str | None
+
+
+class Batch:
+    """Jobs and their record.
+
+    Args:
+        jobs: see :func:`vcut.batch.plan.plan`.
+        out: folder of the record.
+
+    Attributes:
+        tasks: the jobs, with what is known of them.
+        record: see there.
+
+    Raises:
+        WeightsError: weights that an option names are not there.
+        InputError: ``out`` holds a record that is none.
+    """
+
+    def __init__(self, jobs: Sequence[Job], out: Path) -> None:
+        names = {job.options.weights for job in jobs if job.options}
+        self.record = Record(out / NAME, {name: sha256_of(resolve(name)) for name in names})
+        self.tasks = [Task(job, "impossible" if job.problem else self.record.state(job)) for job in jobs]
+
+    def left(self, retry_failed: bool = False) -> list[Job]:
+        """The jobs that are to be done now."""
+        wanted = (None, FAILED) if retry_failed else (None,)
+        return [task.job for task in self.tasks if task.before in wanted]
+
+    def run(
+        self, tell: Teller, *, workers: int = 1, gpus: int = 0, resume: bool = False, retry_failed: bool = False
+    ) -> None:
+        """Does what is left.
+
+        Args:
+            tell: told of each clip what its worker says.
+            workers: processes.
+            gpus: GPUs that they are spread over.
+            resume: go on with clips that were stopped, instead of beginning them anew.
+            retry_failed: also those that failed before.
+        """
+        for task in self.tasks:
+            if task.job.problem:
+                self.record.clips[task.job.name] = {"status": FAILED, "error": task.job.problem, "exit_code": 1}
+        self.record.write()
+
+        def told(job: Job, message: Message) -> None:
+            if message.kind == "given":
+                # from now on what appears at its outputs is ours, even if nobody lives to note its end
+                outputs = [{"path": str(out), "bytes": -1} for out in job.outputs]
+                self.record.put(job, {"status": RUNNING, "outputs": outputs})
+            elif message.kind == "ended":
+                self.record.put(job, message.value)
+            tell(job, message)
+
+        jobs = [self._ready(job, resume) for job in self.left(retry_failed)]
+        if jobs:
+            Pool(min(workers, len(jobs)), gpus).run(jobs, told)
+
+    def outcome(self) -> Counter[str]:
+        """How many clips there are of each status; ``left`` are those not done yet."""
+        states = [self.record.clips.get(task.job.name, {}).get("status", RUNNING) for task in self.tasks]
+        return Counter("left" if state == RUNNING else state for state in states)
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Name and reason of each clip that could not be cut."""
+        rows = [(task.job.name, self.record.clips.get(task.job.name, {})) for task in self.tasks]
+        return [(name, row["error"]) for name, row in rows if row.get("status") == FAILED]
+
+    def _ready(self, job: Job, resume: bool) -> Job:
+        """A job that may replace what is at its outputs, where that is an earlier result of this batch."""
+        assert job.options is not None
+        before = self.record.clips.get(job.name, {}).get("outputs", [])
+        ours = bool(before) and {entry["path"] for entry in before} >= {str(out) for out in job.outputs}
+        return replace(job, options=replace(job.options, resume=resume, overwrite=job.options.overwrite or ours))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,21 +14,30 @@ Item = TypeVar("Item")
 class StageTimes:
     """Seconds by stage. A stage is timed in one thread only; stages of different threads overlap.
 
+    Args:
+        wait: called before the clock is read: on a GPU, which works on while Python goes ahead, what waits for it.
+
     Attributes:
         seconds: of each stage so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wait: Callable[[], None] | None = None) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._wait = wait
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Adds the time inside to a stage."""
-        begin = time.perf_counter()
+        begin = self._now()
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - begin
+            self.seconds[stage] += self._now() - begin
+
+    def _now(self) -> float:
+        if self._wait:
+            self._wait()
+        return time.perf_counter()
 
     def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
         """The items; the time that each takes to come is added to a stage."""

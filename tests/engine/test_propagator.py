@@ -140,7 +140,7 @@ def test_only_some_frames_are_remembered_in_full(model):
     counts, masks = [], []
     for frame in frames[1:]:
         propagator.step(frame)
-        (memory,) = propagator._memories
+        (memory,) = propagator.memories
         counts.append(int(memory.context.frames))
         masks.append(memory.masks)
     assert counts == [1, 1, 2, 2, 2, 3, 3]

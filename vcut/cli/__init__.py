@@ -14,6 +14,7 @@ from vcut import __version__
 from vcut.cli import console
 from vcut.cli.ablate import ablate, plot
 from vcut.cli.batch import batch
+from vcut.cli.bench import bench
 from vcut.cli.evaluate import evaluate
 from vcut.cli.frame import frame
 from vcut.cli.matte import matte_score
@@ -68,6 +69,7 @@ def options(
 
 app.command()(segment)
 app.command()(batch)
+app.command()(bench)
 app.command()(frame)
 app.command()(evaluate)
 app.command()(train)

@@ -14,6 +14,7 @@ from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import InputError, MaskError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
+from vcut.times import StageTimes
 
 OBJECTS_AT_ONCE = 8
 """Objects that go through a model together; more go through in groups, so that memory stays bounded."""
@@ -88,8 +89,11 @@ class Propagator:
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
+        times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
+            decoder), ``aggregate``, ``remember``.
 
     Attributes:
+        memories: what is remembered of the clip, for each group of objects that go through the model together.
         notices: sentences for the user about what had to be changed on the way (a number format that failed).
     """
 
@@ -99,7 +103,9 @@ class Propagator:
         runtime: Runtime | None = None,
         size: int = 480,
         every: int | None = None,
+        times: StageTimes | None = None,
     ) -> None:
+        self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
         self.model = self.runtime.prepare(model)
         self._given = model
@@ -109,13 +115,13 @@ class Propagator:
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
         self._ids: tuple[int, ...] = ()
-        self._memories: list[Memory] = []
+        self.memories: list[Memory] = []
         self._first: tuple[np.ndarray, np.ndarray] | None = None  # kept until a first step has worked
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of all that is remembered; the same after every frame for models with a fixed-size context."""
-        return sum(memory.nbytes for memory in self._memories)
+        return sum(memory.nbytes for memory in self.memories)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, on the CPU: nested dictionaries of numbers and tensors for torch.save.
@@ -133,7 +139,7 @@ class Propagator:
             "every": self.every,
             "ids": self._ids,
             "frames": self._frames,
-            "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self._memories],
+            "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self.memories],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -150,7 +156,7 @@ class Propagator:
         self._frames = state["frames"]
         self._first = None
         memories = [self.model.memory.from_dict(memory) for memory in state["memories"]]
-        self._memories = [memory.map(lambda tensor: tensor.to(self.runtime.device)) for memory in memories]
+        self.memories = [memory.map(lambda tensor: tensor.to(self.runtime.device)) for memory in memories]
 
     @torch.inference_mode()
     def start(self, rgb: np.ndarray, labels: np.ndarray) -> Step:
@@ -171,7 +177,7 @@ class Propagator:
         self._geometry = fit(*rgb.shape[:2], self.size)
         masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
         frame = self._geometry.to_model(rgb, self.runtime.device)
-        self._memories = []
+        self.memories = []
         self._frames = 0
         self._first = (rgb, labels)
         with self.runtime.autocast():
@@ -194,14 +200,19 @@ class Propagator:
         if rgb.shape[:2] != self._geometry.source:
             height, width = self._geometry.source
             raise InputError(f"frame is {rgb.shape[1]}x{rgb.shape[0]}, the first one was {width}x{height}")
-        frame = self._geometry.to_model(rgb, self.runtime.device)
+        with self.times("preprocess"):
+            frame = self._geometry.to_model(rgb, self.runtime.device)
         with self.runtime.autocast():
-            features = self.model.encode(frame)
-            logits = torch.cat([self.model.segment(memory, features) for memory in self._memories], 1)
-            failed = self._first is not None and not logits.isfinite().all()
+            with self.times("encode"):
+                features = self.model.encode(frame)
+            with self.times("segment"):
+                logits = torch.cat([self.model.segment(memory, features) for memory in self.memories], 1)
+                failed = self._first is not None and not logits.isfinite().all()
             if not failed:
-                probabilities = aggregate(logits)
-                self._remember(frame, features, probabilities[:, 1:])
+                with self.times("aggregate"):
+                    probabilities = aggregate(logits)
+                with self.times("remember"):
+                    self._remember(frame, features, probabilities[:, 1:])
         if failed:
             self._fall_back(*self._first)
             return self.step(rgb)
@@ -224,9 +235,9 @@ class Propagator:
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
         groups = zip(masks.split(OBJECTS_AT_ONCE, 1), other_objects(masks).split(OBJECTS_AT_ONCE, 1), strict=True)
-        past = self._memories or [None] * -(-masks.shape[1] // OBJECTS_AT_ONCE)
+        past = self.memories or [None] * -(-masks.shape[1] // OBJECTS_AT_ONCE)
         whole = self._frames % self.every == 0
-        self._memories = [
+        self.memories = [
             self.model.remember(memory, features, frame, own, others)
             if whole or memory is None
             else self.model.glance(memory, own, others)

@@ -11,6 +11,7 @@ from vcut.models.base import ModelConfig, SegmentationModel
 from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
 from vcut.models.gc import GC, NORMALISED, GCConfig
 from vcut.models.parts.backbone import Trunk
+from vcut.models.stm import STM, STMConfig
 
 ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelConfig]] = {
     "gc": (GC, NORMALISED),
@@ -18,6 +19,7 @@ ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelCon
     "gam": (GAM, MEDIUM),
     "gam-paper": (GAM, GAMConfig()),
     "gam-s": (GAM, SMALL),
+    "stm": (STM, STMConfig()),
 }
 """The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""
 

@@ -1,0 +1,87 @@
+"""Whole runs, file to file, as a user has them: decoding, network, matte and encoding, and what overlaps."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from vcut.bench.network import SIZES, made_up_frames, made_up_labels
+from vcut.bench.system import peak_resident
+from vcut.errors import VcutError
+from vcut.masks.palette import save_indexed
+from vcut.options import SegmentOptions
+from vcut.pipeline import segment_video
+
+
+@dataclass(frozen=True)
+class FileCase:
+    """What is measured: weights, frames of one of ``SIZES``, objects, frames, and the format that is written."""
+
+    weights: str
+    size: str
+    objects: int
+    frames: int
+    format: str
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What came out.
+
+    Attributes:
+        case: what was measured.
+        fps: frames a second, file to file.
+        stages_ms: means a frame: ``decode`` and ``write`` run beside ``network``, ``matte`` and ``wait``.
+        peak_bytes: the most memory that the process held so far.
+        error: why it could not be measured.
+    """
+
+    case: FileCase
+    fps: float = 0.0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    peak_bytes: int = 0
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", network_size: int = 480) -> FileResult:
+    """Cuts a made-up clip, H.264 in, ``case.format`` out, at the default size of what the network sees."""
+    height, width = SIZES[case.size]
+    with tempfile.TemporaryDirectory(prefix="vcut-bench-") as name:
+        folder = Path(name)
+        _write_clip(folder / "clip.mp4", height, width, case.frames)
+        with (folder / "mask.png").open("wb") as file:
+            save_indexed(file, made_up_labels(height, width, case.objects))
+        options = SegmentOptions(
+            input=folder / "clip.mp4",
+            mask=folder / "mask.png",
+            output=folder / "out" / "cut",
+            format=f"{case.format},rle",  # two formats: the name of the output is ours to choose
+            size=network_size,
+            device=device,
+            dtype=dtype,
+            weights=case.weights,
+        )
+        try:
+            summary = segment_video(options)
+        except VcutError as error:
+            return FileResult(case, error=str(error))
+    stages = {stage: 1000 * seconds / summary.frames for stage, seconds in summary.stages.items()}
+    return FileResult(case, summary.frames / summary.seconds, stages, peak_resident())
+
+
+def _write_clip(path: Path, height: int, width: int, frames: int) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25), options={"crf": "18", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for picture in made_up_frames(height, width, frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())

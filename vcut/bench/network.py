@@ -1,0 +1,186 @@
+"""One network at one size: time a frame by stage, work, and memory, on frames that are made up."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vcut.bench.system import peak_resident
+from vcut.engine.propagator import Propagator
+from vcut.engine.runtime import Runtime
+from vcut.errors import DeviceError
+from vcut.models.base import SegmentationModel
+from vcut.times import StageTimes
+
+SIZES = {"480p": (480, 854), "720p": (720, 1280), "1080p": (1080, 1920), "2k": (1440, 2560), "4k": (2160, 3840)}
+"""Height and width of the frames; the network sees them at that size."""
+
+WARM_UP = 3
+"""Frames before the clock starts."""
+
+
+@dataclass(frozen=True)
+class NetworkCase:
+    """What is measured: a network, frames of one of :data:`SIZES`, so many objects, so many frames."""
+
+    model: str
+    size: str
+    objects: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class NetworkResult:
+    """What came out.
+
+    Attributes:
+        case: what was measured.
+        trained: whether the weights are; cost does not depend on it.
+        median_ms, p95_ms: of a frame's step, from the frame in memory to the probabilities.
+        stages_ms: means: ``preprocess``, ``encode`` (the frame), ``read`` (of the context, and matching), ``decode``
+            (the mask decoder), ``aggregate``, ``remember`` (mask encoder and context; a mean over frames, as some
+            remember only every fifth).
+        gmac: billions of multiply-adds of a step in which the frame is remembered in full.
+        parameters: of the network.
+        context_bytes: what is remembered after the last frame.
+        peak_bytes: the most memory that the process held so far (CPU), or that was allocated on the GPU in this case.
+        reserved_bytes: ... and reserved there.
+        error: why it could not be measured.
+    """
+
+    case: NetworkCase
+    trained: bool
+    median_ms: float = 0.0
+    p95_ms: float = 0.0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    gmac: float = 0.0
+    parameters: int = 0
+    context_bytes: int = 0
+    peak_bytes: int = 0
+    reserved_bytes: int = 0
+    error: str | None = None
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, by the median."""
+        return 1000 / self.median_ms if self.median_ms else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**asdict(self), "fps": self.fps}
+
+
+def measure_network(case: NetworkCase, model: SegmentationModel, trained: bool, runtime: Runtime) -> NetworkResult:
+    """Runs a network over made-up frames. Not enough memory is a result, too."""
+    parameters = sum(p.numel() for p in model.parameters())
+    try:
+        return _measure(case, model, trained, parameters, runtime)
+    except (torch.OutOfMemoryError, MemoryError, DeviceError) as error:
+        text = " ".join(str(error).split())[:120] or "out of memory"
+        return NetworkResult(case, trained, parameters=parameters, error=text)
+
+
+def _measure(
+    case: NetworkCase, model: SegmentationModel, trained: bool, parameters: int, runtime: Runtime
+) -> NetworkResult:
+    height, width = SIZES[case.size]
+    wait = _waiter(runtime)
+    times = StageTimes(wait)
+    propagator = Propagator(model, runtime, size=min(height, width), times=times)
+    frames = list(made_up_frames(height, width, 4))
+    labels = made_up_labels(height, width, case.objects)
+    cuda = runtime.device.type == "cuda"
+    propagator.start(frames[0], labels)
+    gmac = _work(propagator, frames[1])
+    propagator.start(frames[0], labels)
+    for number in range(WARM_UP):
+        propagator.step(frames[number % len(frames)])
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(runtime.device)
+    times.seconds.clear()
+    taken = []
+    with _decoder_timed(propagator, times):
+        for number in range(case.frames):
+            wait()
+            begin = time.perf_counter()
+            propagator.step(frames[number % len(frames)])
+            wait()
+            taken.append(1000 * (time.perf_counter() - begin))
+    means = {stage: 1000 * seconds / case.frames for stage, seconds in times.seconds.items()}
+    segment, decode = means.pop("segment"), means.pop("decode", 0.0)
+    order = ("preprocess", "encode", "read", "decode", "aggregate", "remember")
+    means |= {"read": segment - decode, "decode": decode}
+    return NetworkResult(
+        case,
+        trained,
+        median_ms=statistics.median(taken),
+        p95_ms=float(np.percentile(taken, 95)),
+        stages_ms={stage: means[stage] for stage in order},
+        gmac=gmac,
+        parameters=parameters,
+        context_bytes=propagator.memory_bytes,
+        peak_bytes=torch.cuda.max_memory_allocated(runtime.device) if cuda else peak_resident(),
+        reserved_bytes=torch.cuda.max_memory_reserved(runtime.device) if cuda else 0,
+    )
+
+
+def made_up_frames(height: int, width: int, count: int) -> Iterator[np.ndarray]:
+    """H,W,3 uint8: smooth noise that drifts."""
+    random = np.random.default_rng(0).integers(0, 256, (height // 16 + 2, width // 16 + 2 + count, 3), np.uint8)
+    picture = random.repeat(16, 0).repeat(16, 1)
+    for number in range(count):
+        yield np.ascontiguousarray(picture[:height, 8 * number : 8 * number + width])
+
+
+def made_up_labels(height: int, width: int, objects: int) -> np.ndarray:
+    """H,W uint8: so many upright bars, a third of the picture high."""
+    labels = np.zeros((height, width), np.uint8)
+    for number in range(objects):
+        left = (2 * number + 1) * width // (2 * objects + 1)
+        labels[height // 3 : 2 * height // 3, left : left + width // (2 * objects + 1)] = number + 1
+    return labels
+
+
+def _work(propagator: Propagator, frame: np.ndarray) -> float:
+    """Billions of multiply-adds of a step; the next frame's is remembered in full."""
+    state = propagator.every
+    propagator.every = 1
+    with FlopCounterMode(display=False) as counter:
+        propagator.step(frame)
+    propagator.every = state
+    return counter.get_total_flops() / 2e9
+
+
+@contextmanager
+def _decoder_timed(propagator: Propagator, times: StageTimes) -> Iterator[None]:
+    """Times the mask decoder by itself, inside ``segment``."""
+    decoder = propagator.model.decoder
+    running: list[Any] = []
+
+    def before(*_: Any) -> None:
+        running.append(times("decode"))
+        running[-1].__enter__()
+
+    def after(*_: Any) -> None:
+        running.pop().__exit__(None, None, None)
+
+    handles = [decoder.register_forward_pre_hook(before), decoder.register_forward_hook(after)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _waiter(runtime: Runtime) -> Any:
+    if runtime.device.type == "cuda":
+        return lambda: torch.cuda.synchronize(runtime.device)
+    return lambda: None

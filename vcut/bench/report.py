@@ -1,0 +1,161 @@
+"""Results as JSON, Markdown and tables, and against those of another day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vcut.atomic import replacing
+from vcut.bench.files import FileResult
+from vcut.bench.length import LengthCurve
+from vcut.bench.network import NetworkResult
+from vcut.bench.system import name_of
+from vcut.errors import InputError
+
+FORMAT = "vcut-bench-1"
+
+NETWORK_COLUMNS = ("network", "size", "objects", "frames/s", "median ms", "p95 ms", "GMAC", "context MB", "peak MB")
+STAGE_COLUMNS = ("network", "size", "objects", "preprocess", "encode", "read", "decode", "aggregate", "remember")
+FILE_STAGES = ("decode", "network", "matte", "wait", "write")
+FILE_COLUMNS = ("weights", "size", "objects", "format", "frames/s", *FILE_STAGES, "peak MB")
+
+
+@dataclass
+class Report:
+    """All that one ``vcut bench`` measured.
+
+    Attributes:
+        system: see :func:`vcut.bench.system.describe_system`.
+        networks, files, lengths: the results.
+    """
+
+    system: dict[str, Any]
+    networks: list[NetworkResult] = field(default_factory=list)
+    files: list[FileResult] = field(default_factory=list)
+    lengths: list[LengthCurve] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "format": FORMAT,
+            "system": self.system,
+            "networks": [result.to_json() for result in self.networks],
+            "files": [result.to_json() for result in self.files],
+            "lengths": [curve.to_json() for curve in self.lengths],
+        }
+
+    def network_rows(self) -> list[tuple[str, ...]]:
+        """Under :data:`NETWORK_COLUMNS`."""
+        rows = []
+        for result in self.networks:
+            case = result.case
+            name = case.model if result.trained else f"{case.model} (random weights)"
+            head = (name, case.size, str(case.objects))
+            if result.error:
+                rows.append((*head, result.error, *[""] * (len(NETWORK_COLUMNS) - 4)))
+                continue
+            figures = (
+                f"{result.fps:.2f}",
+                f"{result.median_ms:.1f}",
+                f"{result.p95_ms:.1f}",
+                f"{result.gmac:.1f}",
+                f"{result.context_bytes / 1e6:.1f}",
+                f"{result.peak_bytes / 1e6:.0f}",
+            )
+            rows.append((*head, *figures))
+        return rows
+
+    def stage_rows(self) -> list[tuple[str, ...]]:
+        """Under :data:`STAGE_COLUMNS`, milliseconds."""
+        return [
+            (r.case.model, r.case.size, str(r.case.objects), *(f"{r.stages_ms[s]:.1f}" for s in STAGE_COLUMNS[3:]))
+            for r in self.networks
+            if not r.error
+        ]
+
+    def file_rows(self) -> list[tuple[str, ...]]:
+        """Under :data:`FILE_COLUMNS`, stages in milliseconds a frame."""
+        rows = []
+        for result in self.files:
+            case = result.case
+            head = (case.weights, case.size, str(case.objects), case.format)
+            if result.error:
+                rows.append((*head, result.error, *[""] * (len(FILE_COLUMNS) - 5)))
+                continue
+            stages = [f"{result.stages_ms.get(stage, 0):.1f}" for stage in FILE_STAGES]
+            rows.append((*head, f"{result.fps:.2f}", *stages, f"{result.peak_bytes / 1e6:.0f}"))
+        return rows
+
+    def length_rows(self) -> list[tuple[str, ...]]:
+        """Network, frames seen, milliseconds a step, megabytes remembered, megabytes of the read."""
+        return [
+            (c.model, str(n), f"{ms:.1f}", f"{held / 1e6:.1f}", f"{work / 1e6:.1f}")
+            for c in self.lengths
+            for n, ms, held, work in zip(c.frames, c.step_ms, c.context_bytes, c.working_bytes, strict=True)
+        ]
+
+    def markdown(self) -> str:
+        """All tables."""
+        parts = [f"Measured by `vcut bench` on {name_of(self.system)}."]
+        if self.networks:
+            parts += [
+                "**Network**, from a frame in memory to its probabilities:",
+                _table(NETWORK_COLUMNS, self.network_rows()),
+            ]
+            parts += ["Milliseconds by stage:", _table(STAGE_COLUMNS, self.stage_rows())]
+        if self.files:
+            parts += ["**File to file**, stages in milliseconds a frame:", _table(FILE_COLUMNS, self.file_rows())]
+        if self.lengths:
+            columns = ("network", "frames seen", "ms a step", "remembered MB", "read takes MB")
+            parts += ["**Against length**:", _table(columns, self.length_rows())]
+            parts += [f"{curve.model}: {curve.stopped}." for curve in self.lengths if curve.stopped]
+        return "\n\n".join(parts) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def compare(old: Path, report: Report, slower: float = 1.1) -> list[tuple[str, ...]]:
+    """What became slower or faster than in a report of before: name, frames a second then and now, their ratio.
+
+    Args:
+        old: a file of JSON that ``vcut bench`` wrote.
+        report: of now.
+        slower: ratio of times from which on a row counts as a regression, and is marked.
+
+    Raises:
+        InputError: the file is no such report.
+    """
+    try:
+        before = json.loads(old.read_text(encoding="utf-8"))
+        assert before["format"] == FORMAT
+        known = {_key(row["case"]): row["fps"] for row in (*before["networks"], *before["files"]) if not row["error"]}
+    except OSError as error:
+        raise InputError(f"cannot read {old}: {error.strerror}", "check the path") from error
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise InputError(f"{old} is not a report of vcut bench", "give what --json wrote") from error
+    rows = []
+    for result in (*report.networks, *report.files):
+        case = result.to_json()["case"]
+        then = known.get(_key(case))
+        if then and not result.error:
+            ratio = result.fps / then
+            mark = "slower" if ratio < 1 / slower else "faster" if ratio > slower else ""
+            name = " ".join(str(value) for key, value in case.items() if key != "frames")
+            rows.append((name, f"{then:.2f}", f"{result.fps:.2f}", f"{ratio:.2f}", mark))
+    return rows
+
+
+def _key(case: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(sorted((key, value) for key, value in case.items() if key != "frames"))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

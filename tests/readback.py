@@ -110,7 +110,9 @@ def stream_line(out: Path) -> str:
 
 def colour_tags(out: Path) -> tuple[str | None, ...]:
     """Range, matrix, primaries and transfer in ffmpeg's words, as the ffmpeg binary reads them."""
-    words = re.search(r"\((?:(pc|tv)(?:, )?)?(?:(\w+)(?:/(\w+)/(\w+))?)?(?:, progressive)?\), \d+x", stream_line(out))
+    words = re.search(
+        r"\((?:(pc|tv)(?:, )?)?(?:([\w-]+)(?:/([\w-]+)/([\w-]+))?)?(?:, progressive)?\), \d+x", stream_line(out)
+    )
     colour_range, matrix, primaries, transfer = words.groups()
     return colour_range, matrix, primaries or matrix, transfer or matrix
 

@@ -15,7 +15,7 @@ from vcut.video.formats import Format
 def expected(fmt: Format, cutout: Cutout, backdrop: tuple[int, int, int]) -> np.ndarray:
     """H x W x 4 levels of 255 that a row shows of a cut-out, in floating point; ``backdrop`` lies behind composites."""
     top = np.iinfo(cutout.alpha.dtype).max / 255
-    rgb, alpha = cutout.frame.rgb / top, cutout.alpha / top
+    frame, rgb, alpha = cutout.frame.rgb / top, cutout.rgb / top, cutout.alpha / top
     grey = np.repeat(alpha[..., None], 3, axis=2)
     tint = davis_palette()[cutout.labels].astype(float)
     match fmt.content:
@@ -26,12 +26,12 @@ def expected(fmt: Format, cutout: Cutout, backdrop: tuple[int, int, int]) -> np.
         case "labels":
             picture = tint
         case "overlay":
-            picture = np.where(cutout.labels[..., None] > 0, (rgb + tint) / 2, rgb)
+            picture = np.where(cutout.labels[..., None] > 0, (frame + tint) / 2, frame)
         case "composite":
             behind = np.array((0, 255, 0) if fmt.name == "green" else backdrop)
             picture = (rgb * grey + behind * (255 - grey)) / 255
         case "split":
-            picture = np.hstack((rgb, grey, (rgb * grey + np.array(backdrop) * (255 - grey)) / 255))
+            picture = np.hstack((frame, grey, (rgb * grey + np.array(backdrop) * (255 - grey)) / 255))
     if fmt.even_size:
         height, width = picture.shape[:2]
         picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

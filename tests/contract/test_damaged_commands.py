@@ -91,7 +91,8 @@ def test_damage_ends_in_a_result_or_in_one_line(answers: dict[str, dict[str, Any
         for result, fmt in formats.items():
             assert answer["found"][result] in (range(1, done + 1) if fmt.kind == "animation" else [done]), answer
     else:
-        assert answer["code"] == (MASK if case.what.endswith("mask") else INPUT), answer
+        # A damaged display matrix can turn a clip on its side, and then its mask does not fit.
+        assert answer["code"] in ((MASK,) if case.what.endswith("mask") else (INPUT, MASK)), answer
         assert answer["found"] == {}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ import av
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image
+
+from vcut.video.formats import Format
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 _RED_BLUE = {"bt470bg": (0.299, 0.114), "smpte170m": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
@@ -63,16 +66,18 @@ def by_ffmpeg(out: Path) -> Reading:
     log = _ffmpeg(out, "-vf", "showinfo", "-fps_mode", "passthrough", "-f", "null", "-").stderr.decode()
     name, width, height = re.search(r"showinfo.* fmt:(\S+) .* s:(\d+)x(\d+)", log).groups()
     size = (int(height), int(width))
-    times = [Fraction(time) for time in re.findall(r"showinfo.* pts_time:(\S+)", log)]
+    tick = Fraction(re.search(r"showinfo.* config in time_base: (\d+/\d+)", log)[1])
+    times = [int(pts) * tick for pts in re.findall(r"showinfo.* pts: *(-?\d+) ", log)]
     wide = "16" in name or "64" in name
     planar = name.startswith("yuv") and out.suffix != ".webp"  # whose matrix is in no tag
+    matrix = colour_tags(out)[1] if planar else None
     target = name if planar else "rgba64le" if wide else "rgba"
     exact = ("-sws_flags", "bilinear+full_chroma_int+accurate_rnd")
     raw = _ffmpeg(out, "-fps_mode", "passthrough", *exact, "-pix_fmt", target, "-f", "rawvideo", "-").stdout
     pictures = []
     for frame in np.frombuffer(raw, np.uint8).reshape(len(times), -1):
         if planar:
-            pictures.append(_from_yuv(frame.tobytes(), size, name, colour_tags(out)[1]))
+            pictures.append(_from_yuv(frame.tobytes(), size, name, matrix))
         else:
             samples = frame.view(np.uint16) / 257 if wide else frame.astype(float)
             pictures.append(samples.reshape(*size, 4))
@@ -91,6 +96,11 @@ def by_pillow(out: Path) -> Reading:
     return Reading(np.stack(pictures), times, "rgba")
 
 
+def readers(fmt: Format) -> list[Callable[[Path], Reading]]:
+    """PyAV 18.1 cannot decode animated WebP; Pillow stands in for it."""
+    return [by_pillow if fmt.name == "webp" else by_pyav, by_ffmpeg]
+
+
 def stream_line(out: Path) -> str:
     """What the ffmpeg binary says of the video stream: codec, pixel format, colours, size, rate."""
     command = [FFMPEG, "-hide_banner", "-i", str(_pattern(out))]
@@ -100,7 +110,9 @@ def stream_line(out: Path) -> str:
 
 def colour_tags(out: Path) -> tuple[str | None, ...]:
     """Range, matrix, primaries and transfer in ffmpeg's words, as the ffmpeg binary reads them."""
-    words = re.search(r"\((?:(pc|tv)(?:, )?)?(?:(\w+)(?:/(\w+)/(\w+))?)?(?:, progressive)?\), \d+x", stream_line(out))
+    words = re.search(
+        r"\((?:(pc|tv)(?:, )?)?(?:([\w-]+)(?:/([\w-]+)/([\w-]+))?)?(?:, progressive)?\), \d+x", stream_line(out)
+    )
     colour_range, matrix, primaries, transfer = words.groups()
     return colour_range, matrix, primaries or matrix, transfer or matrix
 

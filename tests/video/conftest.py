@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,69 +11,16 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from tools import make_clip
 
 from vcut.video.source import Frame
 from vcut.video.writer import Cutout
 
 
-def quadrants(width: int, height: int, index: int = 0) -> np.ndarray:
-    """H x W x 3 uint8: red, green, blue and white quarters, with a dark bar that moves two pixels a frame."""
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2] = (200, 40, 40)
-    picture[: height // 2, width // 2 :] = (40, 200, 40)
-    picture[height // 2 :, : width // 2] = (40, 40, 200)
-    picture[height // 2 :, width // 2 :] = (220, 220, 220)
-    picture[:, 2 * index % width : 2 * index % width + 2] = 20
-    return picture
-
-
-@pytest.fixture
-def make_clip() -> Callable[..., Path]:
-    """Write a clip; without tags its colours are BT.601, or BT.709 with ``matrix=1``."""
-
-    def make(
-        path: Path,
-        *,
-        width: int = 64,
-        height: int = 48,
-        frames: int = 8,
-        pictures: Sequence[np.ndarray] | None = None,
-        codec: str = "libx264",
-        pixel_format: str = "yuv420p",
-        pts: Sequence[int] | None = None,
-        time_base: Fraction = Fraction(1, 25),
-        rate: Fraction = Fraction(25),
-        rotation: int = 0,
-        matrix: int = 5,
-        tagged: bool = False,
-        container_options: dict[str, str] | None = None,
-        options: dict[str, str] | None = None,
-    ) -> Path:
-        if pictures is None:
-            pictures = [quadrants(width, height, index) for index in range(frames)]
-        with av.open(str(path), "w", options=container_options or {}) as container:
-            stream = container.add_stream(codec, rate=rate)
-            stream.height, stream.width = pictures[0].shape[:2]
-            stream.pix_fmt = pixel_format
-            stream.codec_context.time_base = time_base
-            stream.options = options or {}
-            if tagged:
-                stream.codec_context.colorspace = matrix
-                stream.codec_context.color_range = 1
-            if rotation:
-                stream.set_display_rotation(rotation)
-            for index, picture in enumerate(pictures):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
-                    format=pixel_format, dst_colorspace=matrix
-                )
-                frame.colorspace = matrix if tagged else 2
-                frame.pts = pts[index] if pts else index
-                frame.time_base = time_base
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
-
-    return make
+@pytest.fixture(name="make_clip")
+def make_clip_fixture() -> Callable[..., Path]:
+    """Write a clip, see :func:`tools.make_clip`."""
+    return make_clip
 
 
 @pytest.fixture

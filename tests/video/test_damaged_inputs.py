@@ -130,3 +130,15 @@ def test_a_damaged_picture_among_others_costs_only_itself(whole: Callable[[str],
     except VcutError as error:
         assert ".png" in str(error)
         assert "\n" not in str(error)
+
+
+def test_a_hole_in_a_transport_stream_is_told(noisy_clip: Callable[..., Path], tmp_path: Path) -> None:
+    """Packets that reception lost take frames with them, and what is left decodes without an error."""
+    path = noisy_clip(tmp_path / "clip.ts", 30, options={"g": "30", "bf": "0", "crf": "40"})
+    data = path.read_bytes()
+    for share in (0.5, 0.7):
+        place = int(len(data) * share) // 188 * 188
+        path.write_bytes(data[:place] + data[place + 10 * 188 :])
+        with open_source(path) as source:
+            assert len(list(source))
+            assert source.warnings, share

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from readback import Reading, by_ffmpeg, by_pillow, by_pyav, colour_tags, stream_line
+from readback import Reading, by_pillow, by_pyav, colour_tags, readers, stream_line
+from shown import expected, shown_times
 
-from vcut.masks.palette import davis_palette
 from vcut.masks.rle import decode
 from vcut.video.background import Colour
 from vcut.video.colour import ColourTags
@@ -80,14 +79,14 @@ def test_both_readers_find_what_was_written(fmt: Format, case: Case, tmp_path: P
     out = tmp_path / f"out{fmt.suffix}"
     cutouts = case.cutouts()
     write(out, fmt, case.info, cutouts)
-    times = kept_times(fmt, case.times)
+    times = shown_times(fmt, case.times, Fraction(25))
     shown = [cutout for cutout, time in zip(cutouts, case.times, strict=True) if time in times]
     for read in readers(fmt):
         reading = read(out)
         if fmt.kind != "sequence":
             assert reading.times == times, read.__name__
         assert len(reading.rgba) == len(shown)
-        wanted = np.stack([expected(fmt, cutout) for cutout in shown])
+        wanted = np.stack([expected(fmt, cutout, BACKDROP) for cutout in shown])
         assert reading.rgba.shape == wanted.shape
         check_colours(fmt, case, reading, wanted)
         check_alpha(fmt, case, reading, wanted)
@@ -122,48 +121,6 @@ def check_alpha(fmt: Format, case: Case, reading: Reading, wanted: np.ndarray) -
     assert np.abs(alpha - truth).max() <= bound
     if fmt.codec != "libvpx-vp9":
         assert np.array_equal(alpha[(truth == 0) | (truth == 255)], truth[(truth == 0) | (truth == 255)])
-
-
-def expected(fmt: Format, cutout: Cutout) -> np.ndarray:
-    """H x W x 4 levels of 255 that a row shows of a cut-out, in floating point."""
-    top = np.iinfo(cutout.alpha.dtype).max / 255
-    rgb, alpha = cutout.frame.rgb / top, cutout.alpha / top
-    grey = np.repeat(alpha[..., None], 3, axis=2)
-    tint = davis_palette()[cutout.labels].astype(float)
-    match fmt.content:
-        case "cutout":
-            return np.dstack((rgb, alpha))
-        case "matte":
-            picture = grey
-        case "labels":
-            picture = tint
-        case "overlay":
-            picture = np.where(cutout.labels[..., None] > 0, (rgb + tint) / 2, rgb)
-        case "composite":
-            behind = np.array((0, 255, 0) if fmt.name == "green" else BACKDROP)
-            picture = (rgb * grey + behind * (255 - grey)) / 255
-        case "split":
-            picture = np.hstack((rgb, grey, (rgb * grey + np.array(BACKDROP) * (255 - grey)) / 255))
-    if fmt.even_size:
-        height, width = picture.shape[:2]
-        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.dstack((picture, np.full(picture.shape[:2], 255.0)))
-
-
-def kept_times(fmt: Format, times: list[Fraction]) -> list[Fraction]:
-    """Animations show every second frame: 12.5 a second, or what comes later by less than half a frame too little."""
-    if fmt.kind != "animation":
-        return times
-    kept = times[:1]
-    for time in times[1:]:
-        if time - kept[-1] >= Fraction(6, 100):
-            kept.append(time)
-    return kept
-
-
-def readers(fmt: Format) -> list[Callable[[Path], Reading]]:
-    """PyAV 18.1 cannot decode animated WebP; Pillow stands in for it."""
-    return [by_pillow if fmt.name == "webp" else by_pyav, by_ffmpeg]
 
 
 def write(out: Path, fmt: Format, info: VideoInfo, cutouts: list[Cutout]) -> None:

@@ -21,6 +21,7 @@ class Damage:
     Attributes:
         kept: frames given out.
         bad_packets: packets that gave an error instead of a frame.
+        torn_packets: gaps in the stream: packets that were decoded although a part of them or before them is missing.
         flawed: frames given out that were decoded from damaged data, and may show it.
         cut_packet: whether the file ends inside its last packet.
         cut_file: whether the file is shorter than its format says.
@@ -29,13 +30,15 @@ class Damage:
 
     kept: int = 0
     bad_packets: int = 0
+    torn_packets: int = 0
     flawed: int = 0
     cut_packet: bool = False
     cut_file: bool = False
     reading_error: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.bad_packets or self.flawed or self.cut_packet or self.cut_file or self.reading_error)
+        lost = self.bad_packets or self.torn_packets or self.flawed
+        return bool(lost or self.cut_packet or self.cut_file or self.reading_error)
 
     def report(
         self, path: Path, container: InputContainer, stream: VideoStream, clock: Clock, whole: bool = True
@@ -52,6 +55,8 @@ class Damage:
             losses.append(f"{_count(self.bad_packets, 'packet')} could not be decoded")
         if self.flawed:
             losses.append(f"{self.flawed} of them may look damaged")
+        if self.torn_packets:
+            losses.append(f"{_count(self.torn_packets, 'gap')} in the stream")
         if self.reading_error and whole:
             losses.append(f"reading stopped early ({self.reading_error})")
         if not losses:

@@ -99,6 +99,7 @@ class Decoder:
                 if not packet.size:
                     continue
                 if held is not None:
+                    self.damage.torn_packets += held.is_corrupt
                     yield held
                 held = packet
                 end = (packet.pos or 0) + packet.size

@@ -29,6 +29,10 @@ class InputError(VcutError):
     exit_code = 3
 
 
+class ResumeError(InputError):
+    """What a stopped run left does not fit what is to be gone on with."""
+
+
 class MaskError(VcutError):
     """A mask cannot be read, or does not fit its clip."""
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from vcut.atomic import replacing
-from vcut.errors import InputError, OutputError
+from vcut.errors import OutputError, ResumeError
 
 SECONDS = 2.0
 """Between two states."""
@@ -41,7 +41,7 @@ class Journal:
         saved: whether there is anything to go on from.
 
     Raises:
-        InputError: what is there is of another run.
+        ResumeError: what is there is of another run.
         OutputError: the folder cannot be written.
     """
 
@@ -68,14 +68,14 @@ class Journal:
         """What was written of a frame.
 
         Raises:
-            InputError: it is damaged.
+            ResumeError: it is damaged.
         """
         try:
             data = self._file(number).read_bytes()
             shape = _SHAPE.unpack_from(data)
             return np.frombuffer(zlib.decompress(data[_SHAPE.size :]), np.uint16).reshape(shape).copy()
         except (OSError, ValueError, struct.error, zlib.error) as error:
-            raise InputError(
+            raise ResumeError(
                 f"what the stopped run left in {self.folder} is damaged", "start anew, without --resume"
             ) from error
 
@@ -111,12 +111,12 @@ class Journal:
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a half-written file makes of torch.load
-            raise InputError(
+            raise ResumeError(
                 f"what the stopped run left in {self.folder} is damaged", "start anew, without --resume"
             ) from error
         other = [name for name, value in identity.items() if theirs.get(name) != value]
         if other:
-            raise InputError(
+            raise ResumeError(
                 f"the run that was stopped had another {other[0]}",
                 "give the same again, or start anew without --resume",
             )

@@ -23,12 +23,14 @@ class Job:
         options: how to cut it; ``None`` when it cannot be.
         outputs: where the results go, before objects are split.
         problem: why it cannot be cut.
+        again: whether a worker died over it before, and may have left something.
     """
 
     name: str
     options: SegmentOptions | None
     outputs: tuple[Path, ...] = ()
     problem: str | None = None
+    again: bool = False
 
 
 def plan(found: Sequence[Found], out: Path, common: Mapping[str, Any]) -> list[Job]:

@@ -30,12 +30,13 @@ class Pool:
     Args:
         workers: how many.
         gpus: how many GPUs they are spread over; 0 for none.
+        threads: of each; the machine's, shared out, when ``None``.
     """
 
-    def __init__(self, workers: int, gpus: int = 0) -> None:
+    def __init__(self, workers: int, gpus: int = 0, threads: int | None = None) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._stop = self._context.Event()
-        self._threads = max(1, (os.cpu_count() or 1) // workers)
+        self._threads = threads or max(1, (os.cpu_count() or 1) // workers)
         self._gpus = gpus
         self._workers = workers
         self._seats: list[_Seat] = []

@@ -72,9 +72,14 @@ class Record:
         there = all(_bytes(Path(out["path"])) == out["bytes"] for out in row["outputs"])
         return row["status"] if there else None
 
+    def ours(self, job: Job) -> bool:
+        """Whether what is at a job's outputs, if anything, is an earlier result of this batch."""
+        planned = self.clips.get(job.name, {}).get("planned", [])
+        return bool(planned) and set(planned) >= {str(out) for out in job.outputs}
+
     def put(self, job: Job, row: Mapping[str, Any]) -> None:
         """Notes what has become of a clip."""
-        key = {} if job.options is None else {"key": self.key(job)}
+        key = {} if job.options is None else {"key": self.key(job), "planned": [str(out) for out in job.outputs]}
         self.clips[job.name] = {**row, **key}
         self.write()
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from vcut.batch.plan import Job
-from vcut.batch.pool import Pool
 from vcut.batch.record import FAILED, NAME, RUNNING, Record
 from vcut.batch.worker import Message
 from vcut.weights import resolve
 from vcut.weights.digest import sha256_of
 
 Teller = Callable[[Job, Message], None]
+
+
+class Engine(Protocol):
+    """Workers, here or elsewhere."""
+
+    def run(self, jobs: Iterable[Job], tell: Teller) -> None:
+        """Cuts all clips, telling of each what its worker says."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,13 @@ class Batch:
         return [task.job for task in self.tasks if task.before in wanted]
 
     def run(
-        self, tell: Teller, *, workers: int = 1, gpus: int = 0, resume: bool = False, retry_failed: bool = False
+        self, tell: Teller, engine: Callable[[int], Engine], *, resume: bool = False, retry_failed: bool = False
     ) -> None:
         """Does what is left.
 
         Args:
             tell: told of each clip what its worker says.
-            workers: processes.
-            gpus: GPUs that they are spread over.
+            engine: makes workers for so many jobs.
             resume: go on with clips that were stopped, instead of beginning them anew.
             retry_failed: also those that failed before.
         """
@@ -71,15 +77,14 @@ class Batch:
         def told(job: Job, message: Message) -> None:
             if message.kind == "given":
                 # from now on what appears at its outputs is ours, even if nobody lives to note its end
-                outputs = [{"path": str(out), "bytes": -1} for out in job.outputs]
-                self.record.put(job, {"status": RUNNING, "outputs": outputs})
+                self.record.put(job, {"status": RUNNING})
             elif message.kind == "ended":
                 self.record.put(job, message.value)
             tell(job, message)
 
         jobs = [self._ready(job, resume) for job in self.left(retry_failed)]
         if jobs:
-            Pool(min(workers, len(jobs)), gpus).run(jobs, told)
+            engine(len(jobs)).run(jobs, told)
 
     def outcome(self) -> Counter[str]:
         """How many clips there are of each status; ``left`` are those not done yet."""
@@ -94,6 +99,6 @@ class Batch:
     def _ready(self, job: Job, resume: bool) -> Job:
         """A job that may replace what is at its outputs, where that is an earlier result of this batch."""
         assert job.options is not None
-        before = self.record.clips.get(job.name, {}).get("outputs", [])
-        ours = bool(before) and {entry["path"] for entry in before} >= {str(out) for out in job.outputs}
-        return replace(job, options=replace(job.options, resume=resume, overwrite=job.options.overwrite or ours))
+        ours = self.record.ours(job)
+        options = replace(job.options, resume=resume, overwrite=job.options.overwrite or ours)
+        return replace(job, options=options, again=ours)

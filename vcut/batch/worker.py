@@ -11,7 +11,8 @@ from multiprocessing.synchronize import Event as StopEvent
 from typing import Any
 
 from vcut.batch.plan import Job
-from vcut.errors import VcutError
+from vcut.errors import ResumeError, VcutError
+from vcut.options import SegmentOptions
 
 EVERY = 0.2
 """Seconds between two messages about a clip's progress."""
@@ -61,8 +62,9 @@ def cut(
     """
     import time
 
-    from vcut.pipeline import segment_video
+    from vcut.pipeline import Summary, segment_video
     from vcut.report import facts
+    from vcut.video.place import sweep
 
     assert job.options is not None
     options = job.options
@@ -77,15 +79,26 @@ def cut(
             told = time.monotonic()
             tell(Message("frame", frames))
 
-    begin = time.monotonic()
-    try:
-        alive()
-        summary = segment_video(
+    def run(options: SegmentOptions) -> Summary:
+        return segment_video(
             options,
             on_start=lambda info, outputs: tell(Message("start", options.span.length(info.frames_estimate, info.rate))),
             on_frame=advanced,
             on_notice=lambda text: tell(Message("notice", text)),
         )
+
+    begin = time.monotonic()
+    try:
+        alive()
+        if job.again:
+            for out in job.outputs:
+                sweep(out)
+        try:
+            summary = run(options)
+        except ResumeError:
+            if not job.again:
+                raise
+            summary = run(replace(options, resume=False))  # a machine of another kind: from the beginning
     except KeyboardInterrupt:
         return Message("stopped")
     except VcutError as error:

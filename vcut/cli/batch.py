@@ -12,9 +12,10 @@ from vcut.cli.cutting import cutting_options
 from vcut.errors import BatchError, OptionError
 
 if TYPE_CHECKING:
-    from vcut.batch.run import Batch
+    from vcut.batch.run import Batch, Engine
 
-RUN = "The run"
+RUN, CLUSTER = "The run", "Several machines"
+ENGINES = ("local", "ray")
 
 
 @cutting_options
@@ -24,8 +25,11 @@ def batch(
     ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results; FOLDER_cut if left out.")] = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Processes side by side.", rich_help_panel=RUN)
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", help="Processes side by side: 1; on Ray as many as fit.", rich_help_panel=RUN
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.", rich_help_panel=RUN)] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also clips that failed before.", rich_help_panel=RUN)
@@ -37,6 +41,15 @@ def batch(
         bool, typer.Option("--json", help="Tell of the progress in lines of JSON on stdout.", rich_help_panel=RUN)
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=RUN)] = False,
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray.", rich_help_panel=CLUSTER)] = "local",
+    address: Annotated[
+        str, typer.Option("--address", help="Of the Ray cluster; auto finds one here.", rich_help_panel=CLUSTER)
+    ] = "auto",
+    cpus: Annotated[float, typer.Option("--cpus-per-worker", help="Cores, and threads.", rich_help_panel=CLUSTER)] = 2,
+    gpus: Annotated[
+        float | None,
+        typer.Option("--gpus-per-worker", help="0.5 for two on a GPU; 1 if there are any.", rich_help_panel=CLUSTER),
+    ] = None,
     **cutting: Any,
 ) -> None:
     """Cut objects out of all clips of a folder; what is done already is left alone.
@@ -49,8 +62,20 @@ def batch(
     from vcut.batch.run import Batch
     from vcut.cli.batch_watch import BarsWatch, JsonLines, Silence
 
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise OptionError(f"--workers {workers} are none", "give 1 or more")
+    if engine not in ENGINES:
+        raise OptionError(f"there is no --engine '{engine}'", f"known ones: {', '.join(ENGINES)}")
+
+    def workforce(jobs: int) -> Engine:
+        if engine == "ray":
+            from vcut.batch.cluster import Cluster, ClusterOptions
+
+            return Cluster(ClusterOptions(address, workers or 0, cpus, gpus))
+        from vcut.batch.pool import Pool
+
+        return Pool(min(workers or 1, jobs), _gpus(cutting))
+
     check_common(cutting)
     is_list = folder.suffix.lower() in SUFFIXES and not folder.is_dir()
     target = out or folder.absolute().with_name(f"{folder.absolute().stem if is_list else folder.absolute().name}_cut")
@@ -62,7 +87,7 @@ def batch(
     left = work.left(retry_failed)
     watch = JsonLines(left) if as_json else Silence(left) if quiet else BarsWatch(left)
     with watch:
-        work.run(watch.told, workers=workers, gpus=_gpus(cutting), resume=resume, retry_failed=retry_failed)
+        work.run(watch.told, workforce, resume=resume, retry_failed=retry_failed)
     _conclude(work, len(left), quiet or as_json)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from vcut.engine.aggregate import aggregate
 from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.runtime import Runtime, choose_runtime
-from vcut.errors import InputError, MaskError
+from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.times import StageTimes
 
@@ -146,11 +146,11 @@ class Propagator:
         """Goes on where :meth:`state` was taken: the next step gives what it would have given there.
 
         Raises:
-            InputError: the state of another network, size or number format.
+            ResumeError: the state of another network, size or number format.
         """
         mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every)
         if mine != (state["architecture"], state["dtype"], state["size"], state["every"]):
-            raise InputError("the saved state is of a run with another network, size or number format", "start anew")
+            raise ResumeError("the saved state is of a run with another network, size or number format", "start anew")
         self._geometry = fit(*state["source"], self.size)
         self._ids = tuple(state["ids"])
         self._frames = state["frames"]

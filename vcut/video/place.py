@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from pathlib import Path
@@ -40,6 +41,13 @@ def discard(temporary: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
     else:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(out: Path) -> None:
+    """Remove what a process that was killed has left of an output; none may be at work on it."""
+    for left in out.parent.glob(f".{glob.escape(out.name)}.vcut-*"):
+        if not left.name.endswith(".vcut-run"):
+            discard(left)
 
 
 def publish(temporary: Path, out: Path, fmt: Format, overwrite: bool) -> None:

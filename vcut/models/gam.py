@@ -35,7 +35,7 @@ from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
-from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
+from vcut.models.parts.embedding import MaskEmbedding, push_masks
 from vcut.models.parts.layers import SHARPNESS, conv1, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder, ResNetMaskEncoder
 
@@ -172,7 +172,7 @@ class GAM(SegmentationModel):
             context.merge(past.context, new) if past else new,
             reference,
             keyframe if self.config.window else None,
-            self._push_masks(past, both) if self.embedding else None,
+            push_masks(past and past.masks, both, self.config.previous_masks) if self.embedding else None,
         )
 
     def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
@@ -180,14 +180,7 @@ class GAM(SegmentationModel):
         if self.embedding is None:
             return memory
         both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
-        return dataclasses.replace(memory, masks=self._push_masks(memory, both))
-
-    def _push_masks(self, past: GAMMemory | None, masks: Tensor) -> Tensor:
-        newest = shrink_masks(masks)
-        count = self.config.previous_masks
-        if past is None or past.masks is None:
-            return newest.repeat(1, count, 1, 1)
-        return torch.cat([newest, past.masks], 1)[:, : 2 * count]
+        return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GAMMemory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, f
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
+from vcut.models.parts.embedding import MaskEmbedding, push_masks
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder
 
@@ -26,6 +28,7 @@ class GCConfig(ModelConfig):
         key_channels, value_channels: C_N, C_M.
         context: how the global context weighs locations.
         first: keep the first frame's context, whose mask is the user's, apart as well, and read both.
+        previous_masks: masks that GAM's mask embedding sees; the paper has none, and so no idea of where an object was.
         widths: decoder channels at strides 16, 8, 4.
         slim, fine: see :class:`vcut.models.parts.decoder.Decoder`.
     """
@@ -36,6 +39,7 @@ class GCConfig(ModelConfig):
     value_channels: int = 512
     context: context.ContextKind = "raw"
     first: bool = False
+    previous_masks: int = 0
     widths: tuple[int, int, int] = (256, 256, 256)
     slim: bool = False
     fine: int = 0
@@ -47,20 +51,24 @@ NORMALISED = GCConfig(
     value_channels=256,
     context="softmax",
     first=True,
+    previous_masks=1,
     widths=(256, 128, 64),
     slim=True,
     fine=32,
 )
-"""What is shipped as ``gc``: the paper's global context, normalised, with the light mask encoder and the slim decoder
-of ``gam``. A second trunk learns to see its mask input only slowly, and costs as much as the rest of the network."""
+"""What is trained as ``gc``: the paper's global context, normalised, with the light mask encoder, the mask embedding
+and the slim decoder of ``gam``. A second trunk learns to see its mask input only slowly, and costs as much as the rest
+of the network; without the last mask, objects that look alike cannot be told apart."""
 
 
 @dataclass(frozen=True)
 class GCMemory(Memory):
-    """The global context G_t of every object, and that of the first frame alone where it is kept apart."""
+    """The global context G_t of every object, that of the first frame alone where it is kept apart, and the last soft
+    masks where they are seen (see :class:`vcut.models.gam.GAMMemory`)."""
 
     context: context.Context
     first: context.Context | None = None
+    masks: Tensor | None = None
 
 
 class GC(SegmentationModel):
@@ -85,6 +93,11 @@ class GC(SegmentationModel):
         self.value = conv3(c16, config.value_channels)
         self.compress = conv3(2 * config.value_channels, config.widths[0])
         self.compress_first = conv3(config.value_channels, config.widths[0]) if config.first else None
+        self.embedding = (
+            MaskEmbedding(config.previous_masks, config.widths[2] // 2, config.widths[2])
+            if config.previous_masks
+            else None
+        )
         self.decoder = Decoder((c2, c4, c8), config.widths, config.slim, config.fine)
         initialise(self)
         if self.compress_first:
@@ -109,18 +122,27 @@ class GC(SegmentationModel):
     def remember(
         self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
     ) -> GCMemory:
+        past = memory if isinstance(memory, GCMemory) else None
         objects = masks.shape[1]
+        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
         if self.light:
-            both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
             key, value = per_object(features.key, objects), self.mask_encoder(frames, features, both, objects)
         else:
             pictures = per_object(normalise(frames), objects)
-            f16 = self.context_encoder(torch.cat([pictures, fold_objects(masks)[:, None].to(pictures.dtype)], 1))[3]
+            f16 = self.context_encoder(torch.cat([pictures, both[:, :1].to(pictures.dtype)], 1))[3]
             key, value = self.key(f16), self.memory_value(f16)
         new = context.summarise(key, value, self.config.context)
-        if not isinstance(memory, GCMemory):
-            return GCMemory(new, new if self.config.first else None)
-        return GCMemory(context.merge(memory.context, new), memory.first)
+        seen = push_masks(past and past.masks, both, self.config.previous_masks) if self.embedding else None
+        if past is None:
+            return GCMemory(new, new if self.config.first else None, seen)
+        return GCMemory(context.merge(past.context, new), past.first, seen)
+
+    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
+        assert isinstance(memory, GCMemory)
+        if self.embedding is None:
+            return memory
+        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GCMemory)
@@ -131,4 +153,7 @@ class GC(SegmentationModel):
         x = self.compress(torch.cat([read.to(local.dtype), local], 1))
         if memory.first is not None and self.compress_first:
             x = x + self.compress_first(context.distribute(query, memory.first, self.config.context).to(local.dtype))
-        return self.decoder(x, features, objects, None)
+        embedding = None
+        if self.embedding is not None and memory.masks is not None:
+            embedding = self.embedding(memory.masks.to(x.dtype))
+        return self.decoder(x, features, objects, embedding)

@@ -27,6 +27,20 @@ def shrink_masks(masks: Tensor) -> Tensor:
     return functional.avg_pool2d(masks, MASK_STRIDE)
 
 
+def push_masks(past: Tensor | None, masks: Tensor, count: int) -> Tensor:
+    """The newest of the past masks that the embedding sees.
+
+    Args:
+        past: B*N,2*count,H/4,W/4, newest first; ``None`` before the first frame, whose masks stand for all.
+        masks: B*N,2,H,W, the object's own and the others'.
+        count: how many frames.
+    """
+    newest = shrink_masks(masks)
+    if past is None:
+        return newest.repeat(1, count, 1, 1)
+    return torch.cat([newest, past], 1)[:, : 2 * count]
+
+
 class MaskEmbedding(nn.Module):
     """Four convolutions over past masks and positions.
 

@@ -62,7 +62,7 @@ class Format:
 
 
 # libvpx has no alternate reference frames with alpha.
-_VP9 = {"auto-alt-ref": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "crf": "24", "b": "0"}
+_VP9 = {"auto-alt-ref": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "crf": "20", "b": "0"}
 # Chroma quantised as finely as 2/255 in RGB wants it: at x264's own offset flat colours are up to seven levels off.
 _H264 = {"crf": "16", "preset": "veryfast", "x264-params": "chroma-qp-offset=-12:trellis=0:aq-mode=0"}
 # With B-frames x265 gives no decoding times in clips of one or two frames, and the file cannot be written.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,6 @@ def name_of(system: dict[str, Any]) -> str:
     """In a line: ``AMD EPYC, 2 threads, cpu bf16, torch 2.15.0``."""
     place = system["gpu"] or f"{system['processor']}, {system['threads']} threads"
     return f"{place}, {system['runtime']}, torch {system['torch']}, vcut {system['vcut']}"
-
-
-def peak_resident() -> int:
-    """Bytes: the most that this process held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def available_memory() -> int:

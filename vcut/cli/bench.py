@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +13,7 @@ from vcut.cli.choices import Device, Dtype
 from vcut.errors import OptionError
 
 if TYPE_CHECKING:
-    from vcut.bench.length import LengthCurve
     from vcut.bench.report import Report
-    from vcut.engine.runtime import Runtime
     from vcut.models.base import SegmentationModel
 
 WHAT = "What is measured"
@@ -60,7 +57,7 @@ def bench(
     from vcut.bench.files import FileCase, measure_file
     from vcut.bench.length import LENGTHS, measure_length
     from vcut.bench.network import NetworkCase, measure_network
-    from vcut.bench.report import FILE_COLUMNS, NETWORK_COLUMNS, STAGE_COLUMNS, Report, compare, write_text
+    from vcut.bench.report import FILE_COLUMNS, NETWORK_COLUMNS, STAGE_COLUMNS, Report, compare
     from vcut.bench.system import describe_system, name_of
     from vcut.engine.runtime import choose_runtime
     from vcut.weights import load_manifest
@@ -91,7 +88,7 @@ def bench(
         for name in longer:
             progress.update(task, description=f"{name} against length")
             lengths = [n for n in LENGTHS if n <= length]
-            report.lengths.append(_curve(name, runtime, lengths, measure_length))
+            report.lengths.append(measure_length(name, _model(name)[0], runtime, lengths=lengths))
             progress.advance(task)
     console.table(NETWORK_COLUMNS, report.network_rows())
     console.table(STAGE_COLUMNS, report.stage_rows())
@@ -101,17 +98,13 @@ def bench(
         console.table(("network", "frames seen", "ms a step", "remembered MB", "read takes MB"), report.length_rows())
     if against:
         console.table(("what", "frames/s then", "now", "ratio", ""), compare(against, report))
-    _write(report, json_file, markdown, plots, write_text)
+    _write(report, json_file, markdown, plots)
     console.done(f"measured on {name_of(report.system)}")
 
 
-def _write(
-    report: Report,
-    json_file: Path | None,
-    markdown: Path | None,
-    plots: Path | None,
-    write_text: Callable[[Path, str], None],
-) -> None:
+def _write(report: Report, json_file: Path | None, markdown: Path | None, plots: Path | None) -> None:
+    from vcut.bench.report import write_text
+
     if json_file:
         write_text(json_file, json.dumps(report.to_json(), indent=1) + "\n")
     if markdown:
@@ -129,11 +122,6 @@ def _model(name: str) -> tuple[SegmentationModel, bool]:
     from vcut.weights import load_manifest, load_model
 
     return (load_model(name), True) if name in load_manifest() else (build_model(name).eval(), False)
-
-
-def _curve(name: str, runtime: Runtime, lengths: list[int], measure: Callable[..., LengthCurve]) -> LengthCurve:
-    model, _ = _model(name)
-    return measure(name, model, runtime, lengths=lengths)
 
 
 def _words(text: str) -> list[str]:

@@ -133,6 +133,24 @@ def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
     return Band(index, torch.stack([across, down], -1)[None, None], colours)
 
 
+def gather(cells: Tensor, levels: tuple[tuple[int, float], ...]) -> Tensor:
+    """1,C,a,b: sums over neighbourhoods of every cell.
+
+    Args:
+        cells: 1,C,a,b.
+        levels: of each neighbourhood, the side of its own cells, and its weight.
+    """
+    total = torch.zeros_like(cells)
+    for side, share in levels:
+        pooled = functional.avg_pool2d(cells, side, ceil_mode=True) if side > 1 else cells
+        pooled = functional.avg_pool2d(pooled, 3, 1, 1)
+        if side > 1:
+            size = (pooled.shape[2] * side, pooled.shape[3] * side)
+            pooled = functional.interpolate(pooled, size, mode="bilinear", align_corners=False)
+        total.add_(pooled[..., : cells.shape[2], : cells.shape[3]], alpha=share)
+    return total
+
+
 def _covered(first: int, count: int, scale: float, size: int, device: torch.device) -> Tensor:
     """The source's rows (or columns) whose centres lie in ``count`` of the model's, from ``first`` on."""
     start = max(0, round(first / scale))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import Band, Field
+from vcut.matte.field import Band, Field, gather
 
 POOL = 2
 """Side of the finest cells, pixels of the model's picture."""
@@ -51,12 +51,5 @@ def _smooth(picture: Tensor, alpha: Tensor) -> Tensor:
     """3,h/POOL,w/POOL: means weighted by the square of alpha, so that what is nearly opaque counts."""
     weight = alpha.square()[None]
     cells = functional.avg_pool2d(torch.cat([picture * weight, weight])[None], POOL)
-    total = torch.zeros_like(cells)
-    for side, share in LEVELS:
-        pooled = functional.avg_pool2d(cells, side, ceil_mode=True) if side > 1 else cells
-        pooled = functional.avg_pool2d(pooled, 3, 1, 1)
-        if side > 1:
-            size = (pooled.shape[2] * side, pooled.shape[3] * side)
-            pooled = functional.interpolate(pooled, size, mode="bilinear", align_corners=False)
-        total.add_(pooled[..., : cells.shape[2], : cells.shape[3]], alpha=share)
+    total = gather(cells, LEVELS)
     return total[0, :3] / (total[0, 3:] + 1e-12)

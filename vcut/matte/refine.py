@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import CELL, Band, Field
+from vcut.matte.field import CELL, Band, Field, gather
 
 SURE = (0.86, 0.94)
 """Probabilities between which a pixel's say in its side's colours rises from none to full."""
@@ -102,14 +102,7 @@ def refine_field(field: Field, line: Tensor, open_: Tensor) -> Tensor:
 def _gather(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weighted means in every cell: the weight's own, those of colours (3) and of their products (6)."""
     cells = functional.avg_pool2d((values * weight)[None], CELL)
-    total = torch.zeros_like(cells)
-    for side, share in LEVELS:
-        pooled = functional.avg_pool2d(cells, side, ceil_mode=True) if side > 1 else cells
-        pooled = functional.avg_pool2d(pooled, 3, 1, 1)
-        if side > 1:
-            size = (pooled.shape[2] * side, pooled.shape[3] * side)
-            pooled = functional.interpolate(pooled, size, mode="bilinear", align_corners=False)
-        total.add_(pooled[..., : cells.shape[2], : cells.shape[3]], alpha=share)
+    total = gather(cells, LEVELS)
     mass = total[0, :1] + 1e-9
     return total[0, :1], total[0, 1:4] / mass, total[0, 4:] / mass
 

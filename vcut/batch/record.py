@@ -67,8 +67,10 @@ class Record:
         row = self.clips.get(job.name)
         if row is None or job.options is None or row.get("key") != self.key(job):
             return None
-        if row["status"] in (FAILED, RUNNING):
-            return FAILED if row["status"] == FAILED else None
+        if row["status"] == RUNNING:
+            return None
+        if row["status"] == FAILED:
+            return FAILED
         there = all(_bytes(Path(out["path"])) == out["bytes"] for out in row["outputs"])
         return row["status"] if there else None
 

@@ -175,6 +175,11 @@ def per_object(tensor: Tensor, objects: int) -> Tensor:
     return tensor.repeat_interleave(objects, 0)
 
 
+def mask_pairs(masks: Tensor, others: Tensor) -> Tensor:
+    """Each object's mask and the others', as mask encoders take them: two B,N,H,W to B*N,2,H,W."""
+    return torch.stack([fold_objects(masks), fold_objects(others)], 1)
+
+
 def other_objects(masks: Tensor) -> Tensor:
     """For each object the sum of the others' masks, B,N,H,W in 0..1."""
     return (masks.sum(1, keepdim=True) - masks).clamp(0, 1)

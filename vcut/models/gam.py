@@ -27,7 +27,7 @@ from vcut.models.base import (
     ModelConfig,
     SegmentationModel,
     TensorRecord,
-    fold_objects,
+    mask_pairs,
     normalise,
     per_object,
 )
@@ -162,7 +162,7 @@ class GAM(SegmentationModel):
     ) -> GAMMemory:
         past = memory if isinstance(memory, GAMMemory) else None
         objects = masks.shape[1]
-        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        both = mask_pairs(masks, others)
         value = self.mask_encoder(frames, features, both, objects)
         # one encoder for memory and query (3.2.2): the frame's query features are its key in the context
         new = context.summarise(per_object(features.query, objects), value, self.config.context)
@@ -179,7 +179,7 @@ class GAM(SegmentationModel):
         assert isinstance(memory, GAMMemory)
         if self.embedding is None:
             return memory
-        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        both = mask_pairs(masks, others)
         return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:

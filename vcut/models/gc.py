@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, normalise, per_object
+from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, mask_pairs, normalise, per_object
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
@@ -124,7 +124,7 @@ class GC(SegmentationModel):
     ) -> GCMemory:
         past = memory if isinstance(memory, GCMemory) else None
         objects = masks.shape[1]
-        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        both = mask_pairs(masks, others)
         if self.light:
             key, value = per_object(features.key, objects), self.mask_encoder(frames, features, both, objects)
         else:
@@ -141,7 +141,7 @@ class GC(SegmentationModel):
         assert isinstance(memory, GCMemory)
         if self.embedding is None:
             return memory
-        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        both = mask_pairs(masks, others)
         return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, fold_objects, normalise, per_object
+from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, mask_pairs, normalise, per_object
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
@@ -85,7 +85,7 @@ class STM(SegmentationModel):
     def remember(
         self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
     ) -> STMMemory:
-        both = torch.stack([fold_objects(masks), fold_objects(others)], 1)
+        both = mask_pairs(masks, others)
         pictures = per_object(normalise(frames), masks.shape[1])
         f16 = self.memory_encoder(torch.cat([pictures, both.to(pictures.dtype)], 1))[3]
         key, value = self.key(f16).flatten(2), self.memory_value(f16).flatten(2)

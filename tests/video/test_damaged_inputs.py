@@ -142,3 +142,26 @@ def test_a_hole_in_a_transport_stream_is_told(noisy_clip: Callable[..., Path], t
         with open_source(path) as source:
             assert len(list(source))
             assert source.warnings, share
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "live.mkv"])
+@pytest.mark.parametrize("hole", ["cut out", "zeros"])
+def test_a_hole_in_matroska_is_told(noisy_clip: Callable[..., Path], tmp_path: Path, name: str, hole: str) -> None:
+    """ffmpeg goes on at the next cluster and says nothing."""
+    clusters = {"cluster_time_limit": "200"} | ({"live": "1"} if name == "live.mkv" else {})
+    options = {**KINDS.get(name, {}), "container_options": clusters}
+    path = noisy_clip(tmp_path / name, 30, **options)
+    with open_source(path) as source:
+        assert len(list(source)) == 30
+        assert source.warnings == []
+    data = path.read_bytes()
+    clusters_at = [at for at in range(len(data)) if data.startswith(b"\x1f\x43\xb6\x75", at)]
+    assert len(clusters_at) > 3
+    for first, last in ((1, 2), (2, 3)):
+        begin, end = clusters_at[first] - 40, clusters_at[last] - 20
+        middle = b"" if hole == "cut out" else bytes(end - begin)
+        path.write_bytes(data[:begin] + middle + data[end:])
+        with open_source(path) as source:
+            kept = len(list(source))
+            assert kept < 30
+            assert source.warnings, (first, kept)

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from vcut.errors import InputError
 from vcut.video.damage import Damage
 from vcut.video.ends import is_cut, is_cut_mp4
+from vcut.video.matroska import MATROSKA, is_torn_matroska
 from vcut.video.pipe import FORMAT, Pipe
 
 # Only libvpx gives the alpha of WebM: ffmpeg's own decoders leave it out.
@@ -119,6 +120,8 @@ class Decoder:
             self.damage.cut_packet |= end < (self._pipe.count if self._pipe else self._path.stat().st_size)
         elif self._pipe is None:
             self.damage.cut_file = is_cut(self._path, name)
+            if name == MATROSKA and not self.damage.torn_packets:
+                self.damage.torn_packets += is_torn_matroska(self._path)
 
 
 def _context_with_alpha(stream: VideoStream) -> VideoCodecContext | None:

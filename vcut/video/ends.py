@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from vcut.video.matroska import MATROSKA, is_cut_matroska
+
 _TRANSPORT_SYNC = 0x47
-_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_cut(path: Path, container: str) -> bool:
@@ -51,31 +52,6 @@ def _is_cut_transport(file: BinaryIO, size: int) -> bool:
     return False
 
 
-def _is_cut_matroska(file: BinaryIO, size: int) -> bool:
-    """The segment, which holds everything, tells its size; a live recording does not know it."""
-    if file.read(4) != _EBML:
-        return False
-    length = _ebml_size(file)
-    if length is None:
-        return False
-    file.seek(length, 1)
-    if file.read(4) != _SEGMENT:
-        return False
-    length = _ebml_size(file)
-    return length is not None and file.tell() + length > size
-
-
-def _ebml_size(file: BinaryIO) -> int | None:
-    """A number of one to eight bytes: the first one begins with as many zero bits as others follow."""
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    others = 8 - first[0].bit_length()
-    unknown = (1 << 7 * (others + 1)) - 1
-    size = int.from_bytes(first + file.read(others), "big") & unknown
-    return None if size == unknown else size
-
-
 def _is_cut_gif(file: BinaryIO, size: int) -> bool:
     file.seek(max(0, size - 64))
     return not file.read().rstrip(b"\0").endswith(b";")
@@ -88,7 +64,7 @@ def _is_cut_apng(file: BinaryIO, size: int) -> bool:
 
 _CHECKS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "mpegts": _is_cut_transport,
-    "matroska,webm": _is_cut_matroska,
+    MATROSKA: is_cut_matroska,
     "gif": _is_cut_gif,
     "apng": _is_cut_apng,
 }

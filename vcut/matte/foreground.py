@@ -5,7 +5,8 @@ of the frame's colours weighted by alpha, are corrected so that the frame is met
 The smooth estimates are found at the model's resolution, from near and wide neighbourhoods at once instead of in two
 passes. The correction gives the object the share of the rest that is most probable when both sides vary alike,
 ``alpha / (alpha^2 + (1 - alpha)^2)`` (Forte: ``alpha``), and alpha is first pulled towards what the colours of the
-nearest neighbourhood say: an error of alpha would else colour the object.
+nearest neighbourhood say: an error of alpha would else colour the object. Where both sides look alike, colours say
+nothing of alpha, and it may be far too low; the frame's own colour is then nearly right, and gets its full share.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from vcut.matte.field import Band, Field, gather
 POOL = 2
 """Side of the finest cells, pixels of the model's picture."""
 
-LEVELS = ((1, 1.0), (4, 2e-2), (16, 1e-4))
-"""Neighbourhoods, as in :mod:`vcut.matte.refine`."""
+LEVELS = ((1, 1.0), (4, 5e-4), (16, 2.5e-6))
+"""Neighbourhoods, as in :mod:`vcut.matte.refine`; here the near ones count more, for objects have small detail."""
 
 DOUBT = 0.1
 """Added to the divisor of the correction where alpha is 0, less towards 1; larger ones correct less."""
@@ -41,8 +42,10 @@ def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
     axis = own - behind
     given = alpha[:, None]
     a = ((band.rgb - behind) * axis).sum(1, keepdim=True).add_(given, alpha=PRIOR)
-    a = a.div_(axis.square().sum(1, keepdim=True) + PRIOR).clamp_(0, 1)
+    unsure = PRIOR / (axis.square().sum(1, keepdim=True) + PRIOR)
+    a = a.mul_(unsure / PRIOR).clamp_(0, 1)
     rest = band.rgb - torch.lerp(behind, own, a)
+    a = torch.lerp(a, torch.ones_like(a), unsure)
     share = a / (a.square() + (1 - a).square() + DOUBT * (1 - a))
     return torch.where(given < 1, (own + share * rest).clamp_(0, 1), band.rgb)
 

@@ -73,14 +73,14 @@ def test_random_trunks_are_not_trained_by_mistake(tmp_path):
         Trainer(tmp_path / "a", SMALL, CPU)
     small = load_model("gam-s")
     with pytest.raises(OptionError, match="random trunks"):  # a ResNet-18 is no start for a ResNet-50
-        Trainer(tmp_path / "b", replace(SMALL, architecture="gam"), CPU, start=small)
+        Trainer(tmp_path / "b", replace(SMALL, architecture="gam"), CPU, start=[small])
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
 
 
 def test_a_run_starts_from_weights_and_goes_on_without_them(tmp_path):
     small = load_model("gam-s")
-    fresh = Trainer(tmp_path, SMALL, CPU, start=small)
-    assert fresh.taken == 1
+    fresh = Trainer(tmp_path, SMALL, CPU, start=[small])
+    assert fresh.taken == [1]
     again = Trainer(tmp_path, None, CPU)
     for a, b in zip(small.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -94,10 +94,19 @@ def test_another_architecture_takes_over_what_fits():
     assert torch.equal(medium.frame_encoder.conv1.weight, before)
 
 
+def test_a_later_start_goes_over_an_earlier_one(tmp_path):
+    gam, gc = load_model("gam"), load_model("gc")
+    options = replace(SMALL, architecture="gc", config={})
+    model = Trainer(tmp_path, options, CPU, start=[gam, gc]).model
+    assert torch.equal(model.query.weight, gc.query.weight)
+    for mine, theirs in zip(model.embedding.parameters(), gam.embedding.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
 def test_frozen_stages_stay(packs, tmp_path):
     options = replace(SMALL, frozen=2, steps=1)
     start = load_model("gam-s")
-    trainer = Trainer(tmp_path, options, CPU, start=start)
+    trainer = Trainer(tmp_path, options, CPU, start=[start])
     trainer.train(packs, lambda _: None, workers=0)
     trunk, before = trainer.model.frame_encoder, start.frame_encoder
     assert torch.equal(trunk.layer1[0].conv1.weight, before.layer1[0].conv1.weight)

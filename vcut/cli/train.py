@@ -42,7 +42,11 @@ def train(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="Weights that a new run starts from; of another model, what fits.", rich_help_panel=MODEL),
+        typer.Option(
+            metavar="NAME[,NAME]",
+            help="Weights that a new run starts from, later ones over earlier ones; of another model, what fits.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     scratch: Annotated[bool, typer.Option("--scratch", help="Allow random trunks.", rich_help_panel=MODEL)] = False,
     batch: Annotated[int | None, typer.Option(help="Clips a step.", rich_help_panel=CLIPS)] = None,
@@ -132,18 +136,19 @@ def train(
     }
     given = {key: value for key, value in given.items() if value is not None}
     fresh = not (run / "options.json").exists()
+    names = start.split(",") if start else []
     runtime = choose_runtime(device, "auto")
     trainer = Trainer(
         run,
         TrainOptions(**given) if given or fresh else None,
         runtime.device,
         backbones,
-        load_model(start) if start else None,
+        [load_model(name) for name in names],
         scratch,
     )
     packs = open_packs(data, packed)
-    if trainer.taken:
-        console.stderr().print(f"took over {trainer.taken:.0%} of the weights outside the trunks from {start}")
+    for share, name in zip(trainer.taken, names, strict=False):
+        console.stderr().print(f"took over {share:.0%} of the weights outside the trunks from {name}")
 
     def show(state: Progress) -> None:
         console.stderr().print(

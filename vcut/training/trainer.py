@@ -12,7 +12,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -81,12 +81,12 @@ class Trainer:
         options: of a new run; ``None`` takes those of the folder.
         device: to train on.
         backbones: folder of ImageNet trunks, for a new run.
-        start: a trained model to start a new run from; of another architecture, what fits is taken over.
+        start: trained models to start a new run from, each over the one before; of another architecture, what fits.
         scratch: let a new run start from random trunks when neither of these has them.
 
     Attributes:
         step: optimizer steps done.
-        taken: share of the weights outside the trunks that a new run took over from ``start``.
+        taken: share of the weights outside the trunks that a new run took over from each of ``start``.
         best: highest J&F of the running mean so far, 0 when it was never judged.
 
     Raises:
@@ -100,7 +100,7 @@ class Trainer:
         options: TrainOptions | None,
         device: torch.device,
         backbones: Path | None = None,
-        start: SegmentationModel | None = None,
+        start: Sequence[SegmentationModel] = (),
         scratch: bool = False,
     ) -> None:
         self.folder = folder
@@ -112,10 +112,10 @@ class Trainer:
         model = build_model(self.options.architecture, self.options.config)
         if backbones is not None and not resumed:
             load_trunks(model, backbones)
-        self.taken = take_over(model, start) if start is not None and not resumed else 0.0
-        if not (resumed or scratch or backbones is not None or (start is not None and same_trunks(model, start))):
+        self.taken = [] if resumed else [take_over(model, source) for source in start]
+        if not (resumed or scratch or backbones is not None or any(same_trunks(model, source) for source in start)):
             raise OptionError("a new run would start from random trunks", "give --backbones, or --start, or --scratch")
-        if not resumed and (start is None or start.architecture != model.architecture):
+        if not resumed and all(source.architecture != model.architecture for source in start):
             model.align()
         self.model = model.to(device, memory_format=torch.channels_last).train()
         model.trunks()[0].freeze(self.options.frozen)
@@ -191,7 +191,7 @@ class Trainer:
             report: called at every ``report_every``-th step.
             seconds: time allowed now.
             save_every: seconds between checkpoints.
-            judge: scores the running mean every ``judge_every`` steps (a multiple of ``report_every``) and at the end;
+            judge: scores the running mean every ``judge_every`` steps, at the next report, and at the end;
                 the best so far is exported to ``best.safetensors``.
             workers: loader processes; 0 loads between steps.
 
@@ -216,7 +216,7 @@ class Trainer:
                 clips = since * self.options.batch / (now - marked)
                 loss, overlap = (sums / since).tolist()
                 self._check(loss)
-                judged = judge is not None and (self.step % judge_every == 0 or ended)
+                judged = judge is not None and (self.step % judge_every < report_every or ended)
                 dev = self._judge(judge) if judged else None
                 waiting, hours = waited / (now - marked), self.seconds / 3600
                 progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, waiting, hours, dev)

@@ -69,6 +69,10 @@ def train(
     glance: Annotated[
         float | None, typer.Option(help="Share of frames not remembered in full.", rich_help_panel=CLIPS)
     ] = None,
+    drift: Annotated[
+        float | None,
+        typer.Option(help="Share of masks that are spoilt before they are remembered.", rich_help_panel=CLIPS),
+    ] = None,
     without: Annotated[
         str | None,
         typer.Option(help="Augmentations left out, e.g. 'occlusion,twin'; 'all' for all.", rich_help_panel=CLIPS),
@@ -121,6 +125,7 @@ def train(
         "two_objects": two_objects,
         "three_objects": three_objects,
         "glance": glance,
+        "drift": drift,
         "without": AUGMENTATIONS if without == "all" else tuple(without.split(",")) if without else None,
         "rate": rate,
         "trunk_rate": trunk_rate,

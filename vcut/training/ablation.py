@@ -33,6 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "clips of 5 frames": {"clip": 5, "long_clip": 5},
     "no augmentations": {"without": AUGMENTATIONS},
     "edge loss 0.5": {"edge": 0.5},
+    "masks spoilt 0.5": {"drift": 0.5},
 }
 """What is changed of the base; clips seen are the same for all."""
 

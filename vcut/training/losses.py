@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from vcut.engine.aggregate import aggregate_logits
 from vcut.models.base import Features, SegmentationModel, other_objects
+from vcut.training.drift import drift
 
 EDGE = 5
 """Side of the square around a pixel that holds another label where the pixel is next to an edge."""
@@ -63,7 +64,9 @@ def near_edge(labels: Tensor) -> Tensor:
     return (high != low)[:, 0].float()
 
 
-def carry(model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Sequence[bool] = ()) -> Iterator[Tensor]:
+def carry(
+    model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Sequence[bool] = (), spoilt: float = 0.0
+) -> Iterator[Tensor]:
     """Carries the first mask through a clip; soft masks are fed on, never thresholded.
 
     Args:
@@ -71,6 +74,8 @@ def carry(model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Seq
         frames: B,T,3,H,W in 0..1.
         labels: B,T,H,W integers in 0..N, of which only the first frame is looked at (and the N of all).
         glances: for each frame, whether only its masks are kept, as the engine does between remembered frames.
+        spoilt: share of the masks that are not kept as they are (:mod:`vcut.training.drift`). The first one is always
+            remembered as it is, and sometimes spoilt as well, as if it had come later.
 
     Yields:
         For each later frame the label logits B,N+1,H,W after aggregation.
@@ -85,12 +90,17 @@ def carry(model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Seq
     masks = functional.one_hot(labels[:, 0].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
     absent = (masks.sum((2, 3)) == 0)[:, :, None, None]
     memory = model.remember(None, at(0), frames[:, 0], masks, other_objects(masks))
+    if spoilt:
+        masks = drift(masks, spoilt)
+        memory = model.remember(memory, at(0), frames[:, 0], masks, other_objects(masks))
     for t in range(1, length):
         features = at(t)
         logits = aggregate_logits(model.segment(memory, features).masked_fill(absent, -100.0))
         yield logits
         if t < length - 1:
             masks = logits.softmax(1)[:, 1:]
+            if spoilt:
+                masks = drift(masks, spoilt)
             others = other_objects(masks)
             if t < len(glances) and glances[t]:
                 memory = model.glance(memory, masks, others)
@@ -105,6 +115,7 @@ def unroll(
     weights: Weights,
     teacher: SegmentationModel | None = None,
     glances: Sequence[bool] = (),
+    spoilt: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Scores every later frame of a clip.
 
@@ -114,7 +125,7 @@ def unroll(
         labels: B,T,H,W integers in 0..N.
         weights: of the parts of the loss.
         teacher: carries the same masks, and its soft ones are learnt.
-        glances: see :func:`carry`.
+        glances, spoilt: see :func:`carry`.
 
     Returns:
         Mean loss of the T-1 predicted frames, and their mean intersection over union (of all targets in the batch).
@@ -124,7 +135,7 @@ def unroll(
         with torch.no_grad():
             taught = list(carry(teacher, frames, labels))
     losses, scores = [], []
-    for t, logits in enumerate(carry(model, frames, labels, glances), 1):
+    for t, logits in enumerate(carry(model, frames, labels, glances, spoilt), 1):
         losses.append(clip_loss(logits, labels[:, t], weights, taught[t - 1]))
         with torch.no_grad():
             scores.append(mean_overlap(logits, labels[:, t]))

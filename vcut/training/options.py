@@ -31,6 +31,7 @@ class TrainOptions:
         video_from, video: after the share ``video_from`` of the steps, the share ``video`` of clips comes from video.
         two_objects, three_objects: shares of batches with two or three targets a clip instead of one.
         glance: share of the frames whose masks alone are kept, as between the frames that a model remembers.
+        drift: share of the masks that are spoilt before they are remembered (:mod:`vcut.training.drift`).
         without: augmentations left out, of ``AUGMENTATIONS``.
         rate: highest learning rate (AdamW).
         trunk_rate: learning rate of the ImageNet trunks as a share of ``rate``.
@@ -57,6 +58,7 @@ class TrainOptions:
     two_objects: float = 0.4
     three_objects: float = 0.1
     glance: float = 0.0
+    drift: float = 0.0
     without: tuple[str, ...] = ()
     rate: float = 2e-4
     trunk_rate: float = 0.5
@@ -75,7 +77,17 @@ class TrainOptions:
             raise OptionError(f"--size {self.size} cannot be trained at", "give a multiple of 16, at least 64")
         if min(self.steps, self.batch) < 1 or min(self.clip, self.long_clip) < 2:
             raise OptionError("--steps and --batch must be at least 1, --clip and --long-clip at least 2")
-        for name in ("long_from", "video_from", "video", "two_objects", "three_objects", "glance", "hard", "ema"):
+        for name in (
+            "long_from",
+            "video_from",
+            "video",
+            "two_objects",
+            "three_objects",
+            "glance",
+            "drift",
+            "hard",
+            "ema",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)} is not a share", "give 0 to 1")
         if self.two_objects + self.three_objects > 1:

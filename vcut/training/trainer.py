@@ -264,7 +264,9 @@ class Trainer:
             group["lr"] = self.rate(self.step) * group["share"]
         glances = (torch.rand(frames.shape[1]) < self.options.glance).tolist()
         with self.runtime.autocast():
-            loss, overlap = unroll(self.model, frames.float() / 255, labels, self.weights, self.teacher, glances)
+            loss, overlap = unroll(
+                self.model, frames.float() / 255, labels, self.weights, self.teacher, glances, self.options.drift
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)

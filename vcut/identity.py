@@ -10,7 +10,7 @@ from vcut.engine.runtime import Runtime
 from vcut.masks.labels import Labels
 from vcut.options import SegmentOptions
 from vcut.video.probe import VideoInfo
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
 
 
 def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Path, runtime: Runtime) -> dict[str, str]:
@@ -19,7 +19,7 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
         "version of vcut": vcut.__version__,
         "input": f"{options.input.absolute()} {info.width}x{info.height} {state_of(options.input)}",
         "mask": hashlib.sha256(mask.labels.tobytes()).hexdigest(),
-        "network (--weights)": sha256_of(weights),
+        "network (--weights)": sha256_once(weights),
         "device or --dtype": runtime.name,
         "--size": str(options.size),
         "--start or --end": f"{options.span}",

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from vcut.engine.loaded import shared_model
 from vcut.engine.propagator import Propagator, Step
 from vcut.engine.queues import WriteBehind, read_ahead
 from vcut.engine.runtime import choose_runtime
@@ -38,7 +39,7 @@ from vcut.video.probe import VideoInfo
 from vcut.video.reader import open_source
 from vcut.video.source import Frame, Source
 from vcut.video.writer import Writers, open_writers
-from vcut.weights import load_model, resolve
+from vcut.weights import resolve
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             names=names,
         )
         weights = resolve(options.weights)
-        propagator = Propagator(load_model(weights), runtime, options.size)
+        model, ready = shared_model(weights, runtime)
+        propagator = Propagator(model, runtime, options.size, ready=ready)
         journal = stack.enter_context(
             _journal(options, writers, identify(options, info, mask, weights, runtime), notice)
         )

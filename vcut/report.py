@@ -17,7 +17,7 @@ from vcut.atomic import replacing
 from vcut.errors import VcutError
 from vcut.options import SegmentOptions
 from vcut.video.probe import VideoInfo
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
 
 if TYPE_CHECKING:
     from vcut.pipeline import Summary
@@ -88,7 +88,7 @@ def facts(summary: Summary) -> dict[str, Any]:
         "model": {
             "architecture": summary.architecture,
             "weights": str(summary.weights),
-            "sha256": sha256_of(summary.weights),
+            "sha256": sha256_once(summary.weights),
             "runtime": summary.runtime,
             "context_bytes": summary.memory_bytes,
         },

@@ -12,7 +12,7 @@ from vcut.batch.plan import Job
 from vcut.batch.record import FAILED, NAME, RUNNING, Record
 from vcut.batch.worker import Message
 from vcut.weights import resolve
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
 
 Teller = Callable[[Job, Message], None]
 
@@ -50,7 +50,7 @@ class Batch:
 
     def __init__(self, jobs: Sequence[Job], out: Path) -> None:
         names = {job.options.weights for job in jobs if job.options}
-        self.record = Record(out / NAME, {name: sha256_of(resolve(name)) for name in names})
+        self.record = Record(out / NAME, {name: sha256_once(resolve(name)) for name in names})
         self.tasks = [Task(job, "impossible" if job.problem else self.record.state(job)) for job in jobs]
 
     def left(self, retry_failed: bool = False) -> list[Job]:

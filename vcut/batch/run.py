@@ -59,7 +59,13 @@ class Batch:
         return [task.job for task in self.tasks if task.before in wanted]
 
     def run(
-        self, tell: Teller, engine: Callable[[int], Engine], *, resume: bool = False, retry_failed: bool = False
+        self,
+        tell: Teller,
+        engine: Callable[[int], Engine],
+        *,
+        resume: bool = False,
+        retry_failed: bool = False,
+        chunk: int | None = None,
     ) -> None:
         """Does what is left.
 
@@ -68,6 +74,7 @@ class Batch:
             engine: makes workers for so many jobs.
             resume: go on with clips that were stopped, instead of beginning them anew.
             retry_failed: also those that failed before.
+            chunk: frames after which a clip is handed on to the next worker.
         """
         for task in self.tasks:
             if task.job.problem:
@@ -82,7 +89,7 @@ class Batch:
                 self.record.put(job, message.value)
             tell(job, message)
 
-        jobs = [self._ready(job, resume) for job in self.left(retry_failed)]
+        jobs = [self._ready(job, resume, chunk) for job in self.left(retry_failed)]
         if jobs:
             engine(len(jobs)).run(jobs, told)
 
@@ -96,9 +103,9 @@ class Batch:
         rows = [(task.job.name, self.record.clips.get(task.job.name, {})) for task in self.tasks]
         return [(name, row["error"]) for name, row in rows if row.get("status") == FAILED]
 
-    def _ready(self, job: Job, resume: bool) -> Job:
+    def _ready(self, job: Job, resume: bool, chunk: int | None) -> Job:
         """A job that may replace what is at its outputs, where that is an earlier result of this batch."""
         assert job.options is not None
         ours = self.record.ours(job)
         options = replace(job.options, resume=resume, overwrite=job.options.overwrite or ours)
-        return replace(job, options=options, again=ours)
+        return replace(job, options=options, again=ours, chunk=chunk)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vcut
-from vcut.engine.runtime import Runtime
-from vcut.masks.labels import Labels
-from vcut.options import SegmentOptions
-from vcut.video.probe import VideoInfo
 from vcut.weights.digest import sha256_once
+
+if TYPE_CHECKING:
+    from vcut.engine.runtime import Runtime
+    from vcut.masks.labels import Labels
+    from vcut.options import SegmentOptions
+    from vcut.video.probe import VideoInfo
 
 
 def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Path, runtime: Runtime) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -172,6 +173,20 @@ def test_a_folder_of_pictures_is_cut_from_storage(bucket, shots, scene, tmp_path
     pictures.rename(pictures.with_name("still"))
     (job,) = jobs(upload(bucket, tmp_path / "png"), f"s3://{bucket.name}/cut")
     assert row(job)["frames"] == 10 and len(bucket.files("cut/still_labels")) == 10
+
+
+def test_chunks_find_their_way_through_storage(bucket, shots, tmp_path):
+    out = f"s3://{bucket.name}/cut"
+    job = replace(jobs(upload(bucket, shots), out)[0], chunk=4)
+    whole = row(jobs(shots, tmp_path / "cut")[0])
+    for known in (4, 8):
+        assert cut(job, lambda message: None).kind == "handed"
+        assert len(bucket.files("cut/.a [1]_labels.vcut-run")) == known + 2 == len(bucket.files("cut"))
+        job = job.going_on()
+    done = row(job)
+    assert done["status"] == "done" and done["frames_resumed"] == 10
+    assert bucket.files("cut/a [1]_labels") == files(Path(whole["outputs"][0]["path"]))
+    assert len(bucket.files("cut")) == 10
 
 
 def test_when_a_result_cannot_be_put_nothing_has_its_name(bucket, shots):

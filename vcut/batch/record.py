@@ -12,7 +12,7 @@ import vcut
 from vcut.batch.plan import Job
 from vcut.batch.storage import place, reaching, size_of, version_of, write_text
 from vcut.errors import InputError
-from vcut.report import plain_options
+from vcut.options import plain_options
 
 NAME = "batch.json"
 FORMAT = "vcut-batch-1"

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vcut
-from vcut.engine.runtime import Runtime
-from vcut.masks.labels import Labels
-from vcut.options import SegmentOptions
-from vcut.video.probe import VideoInfo
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
+
+if TYPE_CHECKING:
+    from vcut.engine.runtime import Runtime
+    from vcut.masks.labels import Labels
+    from vcut.options import SegmentOptions
+    from vcut.video.probe import VideoInfo
 
 
 def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Path, runtime: Runtime) -> dict[str, str]:
     """All that the network's probabilities follow from, by the names that users know it by."""
+    # a clip from storage lies in another folder each time
+    place = options.input.name if options.input.exists() else options.input.absolute()
     return {
         "version of vcut": vcut.__version__,
-        "input": f"{options.input.absolute()} {info.width}x{info.height} {state_of(options.input)}",
+        "input": f"{place} {info.width}x{info.height} {state_of(options.input)}",
         "mask": hashlib.sha256(mask.labels.tobytes()).hexdigest(),
-        "network (--weights)": sha256_of(weights),
+        "network (--weights)": sha256_once(weights),
         "device or --dtype": runtime.name,
         "--size": str(options.size),
         "--start or --end": f"{options.span}",

@@ -12,6 +12,7 @@ import struct
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,25 @@ from vcut.errors import OutputError, ResumeError
 SECONDS = 2.0
 """Between two states."""
 
+STATE_FILES = ("run.json", "state.pt")
+"""What is in its folder besides frames."""
+
 _SHAPE = struct.Struct("<3I")
+
+
+def journal_of(out: Path) -> Path:
+    """The folder of the journal of a run whose first output is ``out``."""
+    return out.with_name(f".{out.name}.vcut-run")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a journal takes of a frame: its number, its probabilities (N+1,h,w uint16), and the state after it where it
+    is time."""
+
+    number: int
+    levels: np.ndarray
+    state: dict[str, Any] | None
 
 
 class Journal:
@@ -79,13 +98,15 @@ class Journal:
                 f"what the stopped run left in {self.folder} is damaged", "start anew, without --resume"
             ) from error
 
-    def write(self, number: int, levels: np.ndarray) -> None:
-        """Keeps a frame: N+1,h,w uint16."""
-        data = zlib.compress(np.ascontiguousarray(levels).tobytes(), 1)
+    def keep(self, frame: Kept) -> None:
+        """Keeps a frame, and the state after it where there is one."""
+        data = zlib.compress(np.ascontiguousarray(frame.levels).tobytes(), 1)
         try:
-            self._file(number).write_bytes(_SHAPE.pack(*levels.shape) + data)
+            self._file(frame.number).write_bytes(_SHAPE.pack(*frame.levels.shape) + data)
         except OSError as error:
             raise self._failure(error) from error
+        if frame.state is not None:
+            self.save(frame.number + 1, frame.state)
 
     def due(self) -> bool:
         """Whether it is time for another state; the time runs anew when it is."""

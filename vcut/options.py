@@ -160,3 +160,16 @@ def parse_ids(text: str) -> tuple[int, ...]:
     if not ids or not all(0 < i < 256 for i in ids):
         raise OptionError(f"--objects '{text}' are not object numbers", "give numbers from 1 to 255, e.g. 1,3")
     return ids
+
+
+def plain_options(options: SegmentOptions) -> dict[str, Any]:
+    """Options as plain values."""
+
+    def plain(value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, tuple):
+            return [plain(part) for part in value]
+        return {k: plain(v) for k, v in vars(value).items()} if hasattr(value, "__dataclass_fields__") else str(value)
+
+    return {name: plain(value) for name, value in vars(options).items()}

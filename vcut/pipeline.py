@@ -7,38 +7,24 @@ so no more than a few frames are held however long the clip is.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from vcut.engine.propagator import Propagator, Step
 from vcut.engine.queues import WriteBehind, read_ahead
-from vcut.engine.runtime import choose_runtime
-from vcut.errors import DeviceError, OutputError, VcutError
-from vcut.identity import identify
-from vcut.journal import Journal
-from vcut.masks.labels import Labels, keep_objects, read_mask
-from vcut.masks.names import read_names, sidecar
+from vcut.errors import VcutError
+from vcut.journal import Journal, Kept
 from vcut.matte.cutter import Cutter
 from vcut.options import SegmentOptions
 from vcut.report import write_report
 from vcut.times import StageTimes
 from vcut.video.audio import Sound
-from vcut.video.background import open_background
 from vcut.video.cutout import Cutout
-from vcut.video.depth import at_depth
-from vcut.video.formats import resolve_outputs
-from vcut.video.hdr import ToneMapped, is_hdr, tone_map
 from vcut.video.metadata import Metadata
 from vcut.video.probe import VideoInfo
-from vcut.video.reader import open_source
-from vcut.video.source import Frame, Source
 from vcut.video.writer import Writers, open_writers
-from vcut.weights import load_model, resolve
+from vcut.work import open_clip, open_network, seen
 
 
 @dataclass(frozen=True)
@@ -125,9 +111,6 @@ def segment_video(
 
 
 def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
-    outputs = resolve_outputs(options.format, options.output, options.input, options.background is not None)
-    deep = any(fmt.depth > 8 for fmt, _ in outputs)
-    runtime = choose_runtime(options.device, options.dtype)
     notices: list[str] = []
 
     def notice(text: str) -> None:
@@ -135,14 +118,8 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
         watcher.on_notice(text)
 
     with ExitStack() as stack:
-        background = stack.enter_context(open_background(options.background)) if options.background else None
-        source = stack.enter_context(_open_source(options, deep, notice))
-        info = source.info
-        mask = read_mask(options.mask, (info.width, info.height))
-        if options.objects:
-            mask = keep_objects(mask, options.objects)
-        names_file = options.names or sidecar(options.mask)
-        names = read_names(names_file) if names_file else {}
+        clip = open_clip(options, stack, notice)
+        info, mask = clip.source.info, clip.mask
         metadata, sounds = Metadata.read(options.input), []
 
         def sound() -> Sound:
@@ -150,35 +127,30 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             return sounds[-1]
 
         writers = open_writers(
-            outputs,
+            clip.outputs,
             info,
             options.overwrite,
-            background=background,
+            background=clip.background,
             sound=sound if options.audio else None,
             metadata=metadata,
             span=options.span,
             split=mask.ids if options.split else None,
-            names=names,
+            names=clip.names,
         )
-        weights = resolve(options.weights)
-        propagator = Propagator(load_model(weights), runtime, options.size)
-        journal = stack.enter_context(
-            _journal(options, writers, identify(options, info, mask, weights, runtime), notice)
-        )
+        network = stack.enter_context(open_network(options, clip, notice))
         for text in mask.notices:
             notice(text)
         watcher.on_start(info, writers.outputs)
         times = StageTimes()
-        network = _Network(propagator, mask, journal)
-        soft = any(fmt.soft for fmt, _ in outputs)
+        soft = any(fmt.soft for fmt, _ in clip.outputs)
         edges = dataclasses.replace(options.edges, separate=options.split) if soft else None
-        cutter = Cutter(edges, deep=any(fmt.depth == 16 for fmt, _ in outputs))
-        output = _Output(writers, journal, times)
+        cutter = Cutter(edges, deep=any(fmt.depth == 16 for fmt, _ in clip.outputs))
+        output = _Output(writers, network.journal, times)
         frames = 0
         with times("total"), writers, WriteBehind(output.write) as behind:
-            for frame in read_ahead(times.each("decode", source)):
+            for frame in read_ahead(times.each("decode", clip.source)):
                 with times("network"):
-                    step = network.step(_seen(frame, info))
+                    step = network.step(seen(frame, info))
                     kept = network.kept(step)
                 with times("matte"):
                     cutout = cutter(frame, step)
@@ -188,115 +160,25 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
                 watcher.on_frame(frames)
             for text in sounds[0].notices if sounds else metadata.notices:
                 notice(text)
-        for text in propagator.notices:
+        for text in network.propagator.notices:
             notice(text)
         seconds = times.seconds.pop("total")
         return Summary(
             outputs=tuple(writers.outputs),
             formats=tuple(fmt.name for fmt in writers.formats),
             info=info,
-            objects={i: names.get(i) for i in mask.ids},
+            objects={i: clip.names.get(i) for i in mask.ids},
             frames=frames,
             resumed=min(frames, network.known),
             seconds=seconds,
             stages=dict(times.seconds),
-            architecture=propagator.model.architecture,
-            weights=weights,
-            runtime=propagator.runtime.name,
-            memory_bytes=propagator.memory_bytes,
+            architecture=network.propagator.model.architecture,
+            weights=network.weights,
+            runtime=network.propagator.runtime.name,
+            memory_bytes=network.propagator.memory_bytes,
             notices=tuple(notices),
-            losses=(*source.warnings, *(sounds[0].warnings if sounds else ())),
+            losses=(*clip.source.warnings, *(sounds[0].warnings if sounds else ())),
         )
-
-
-def _open_source(options: SegmentOptions, deep: bool, notice: Callable[[str], None]) -> Source:
-    source = open_source(
-        options.input,
-        options.rate,
-        deep=deep or options.tone_map,
-        span=options.span,
-        deinterlace=options.deinterlace,
-    )
-    if not options.tone_map:
-        return source
-    if is_hdr(source.info.colour):
-        return ToneMapped(source, deep)
-    notice(f"{options.input} is not tagged as HDR (PQ or HLG): --tone-map changes nothing")
-    return source
-
-
-def _seen(frame: Frame, info: VideoInfo) -> np.ndarray:
-    """H,W,3 uint8: a frame as the network is to see it."""
-    if is_hdr(info.colour):
-        return tone_map(frame.rgb, info.colour.transfer)
-    return at_depth(frame.rgb, False)
-
-
-@contextmanager
-def _journal(
-    options: SegmentOptions, writers: Writers, identity: Mapping[str, str], notice: Callable[[str], None]
-) -> Iterator[Journal | None]:
-    """What lets a run go on after it was stopped, beside its first output; it stays where that makes sense.
-
-    A pipe cannot be read twice, and has none.
-    """
-    if str(options.input) == "-":
-        yield None
-        return
-    out = writers.outputs[0]
-    journal = Journal(out.with_name(f".{out.name}.vcut-run"), identity, options.resume)
-    try:
-        yield journal
-    except (KeyboardInterrupt, OutputError, DeviceError):
-        if journal.saved:
-            notice(f"what was found so far is kept in {journal.folder}: the same command with --resume goes on")
-        else:
-            journal.remove()
-        raise
-    except BaseException:
-        journal.remove()
-        raise
-    journal.remove()
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """What the journal takes of a frame: its number, its probabilities, and the state after it where it is time."""
-
-    number: int
-    levels: np.ndarray
-    state: dict[str, Any] | None
-
-
-class _Network:
-    """The network, frame after frame; for the frames that a stopped run has done, what it found.
-
-    Attributes:
-        known: how many frames these are.
-    """
-
-    def __init__(self, propagator: Propagator, mask: Labels, journal: Journal | None) -> None:
-        self._propagator = propagator
-        self._mask = mask
-        self._journal = journal
-        self._done = 0
-        self.known = journal.frames if journal else 0
-        if journal and journal.state is not None:
-            propagator.restore(journal.state)
-
-    def step(self, rgb: np.ndarray) -> Step:
-        """The next frame's, H,W,3 uint8."""
-        number, self._done = self._done, self._done + 1
-        if number < self.known:
-            return self._propagator.recall(self._journal.read(number), None if number else self._mask.labels)
-        return self._propagator.step(rgb) if number else self._propagator.start(rgb, self._mask.labels)
-
-    def kept(self, step: Step) -> _Kept | None:
-        """What is to be kept of the last step; ``None`` when it is already, or nothing is."""
-        if self._journal is None or self._done <= self.known:
-            return None
-        state = self._propagator.state() if self._journal.due() else None
-        return _Kept(self._done - 1, step.levels, state)
 
 
 class _Output:
@@ -307,11 +189,9 @@ class _Output:
         self._journal = journal
         self._times = times
 
-    def write(self, item: tuple[Cutout, _Kept | None]) -> None:
+    def write(self, item: tuple[Cutout, Kept | None]) -> None:
         cutout, kept = item
         with self._times("write"):
             if kept and self._journal:
-                self._journal.write(kept.number, kept.levels)
-                if kept.state is not None:
-                    self._journal.save(kept.number + 1, kept.state)
+                self._journal.keep(kept)
             self._writers.write(cutout)

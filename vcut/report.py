@@ -15,9 +15,9 @@ import torch
 import vcut
 from vcut.atomic import replacing
 from vcut.errors import VcutError
-from vcut.options import SegmentOptions
+from vcut.options import SegmentOptions, plain_options
 from vcut.video.probe import VideoInfo
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
 
 if TYPE_CHECKING:
     from vcut.pipeline import Summary
@@ -88,7 +88,7 @@ def facts(summary: Summary) -> dict[str, Any]:
         "model": {
             "architecture": summary.architecture,
             "weights": str(summary.weights),
-            "sha256": sha256_of(summary.weights),
+            "sha256": sha256_once(summary.weights),
             "runtime": summary.runtime,
             "context_bytes": summary.memory_bytes,
         },
@@ -121,19 +121,6 @@ def source_facts(info: VideoInfo) -> dict[str, Any]:
         "interlaced": info.interlaced,
         "colour": {name: None if tag is None else int(tag) for name, tag in vars(info.colour).items()},
     }
-
-
-def plain_options(options: SegmentOptions) -> dict[str, Any]:
-    """Options as plain values."""
-
-    def plain(value: Any) -> Any:
-        if value is None or isinstance(value, bool | int | float | str):
-            return value
-        if isinstance(value, tuple):
-            return [plain(part) for part in value]
-        return {k: plain(v) for k, v in vars(value).items()} if hasattr(value, "__dataclass_fields__") else str(value)
-
-    return {name: plain(value) for name, value in vars(options).items()}
 
 
 def _exact(value: Fraction | None) -> str | None:

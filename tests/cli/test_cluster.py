@@ -81,6 +81,25 @@ def test_a_worker_and_a_machine_die_and_nothing_is_lost_or_done_twice(machines, 
     assert again.left() == []
 
 
+def test_a_clip_in_chunks_goes_on_elsewhere_when_its_worker_dies(machines, shots, tmp_path):
+    cluster, _ = machines
+    told: list[str] = []
+
+    def tell(job, message):
+        told.append(message.kind)
+        if message.kind == "handed" and told.count("handed") == 3:
+            kill_one_worker()
+
+    work = batch(shots, tmp_path / "cluster")
+    work.run(tell, lambda jobs: Cluster(ClusterOptions(cluster.address, cpus=1)), chunk=4)
+    assert dict(work.outcome()) == {"done": CLIPS} and told.count("handed") >= 2 * CLIPS
+
+    alone = batch(shots, tmp_path / "alone")
+    alone.run(lambda job, message: None, lambda jobs: Pool(1, threads=1))
+    assert files(tmp_path / "cluster") == files(tmp_path / "alone")
+    assert sorted(os.listdir(tmp_path / "cluster")) == [*(f"{n}_labels" for n in range(CLIPS)), "batch.json"]
+
+
 def kill_one_worker() -> None:
     """SIGKILL to one of the processes that are at a clip."""
     for entry in Path("/proc").iterdir():

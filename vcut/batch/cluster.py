@@ -113,6 +113,8 @@ class Cluster:
                         continue
                     if seat.job is not None:
                         tell(seat.job, answer)
+                        if answer.kind == "handed":
+                            waiting.insert(0, seat.job.going_on())
                     if not self._next(seat, waiting, tell):
                         seats.remove(seat)
                 self._look(seats, tell)
@@ -158,7 +160,7 @@ class Cluster:
         lost[job.name] += 1
         if lost[job.name] < ATTEMPTS:
             tell(job, Message("notice", "its worker is gone; another one goes on"))
-            waiting.append(replace(job, options=replace(job.options, resume=True, overwrite=True), again=True))
+            waiting.append(replace(job, options=replace(job.options, overwrite=True)).going_on())
             return
         text = f"{ATTEMPTS} workers died over it ({type(error).__name__})"
         tell(job, Message("ended", {"status": "failed", "error": text, "exit_code": 1, "seconds": 0.0}))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vcut.batch.storage import is_folder, reaching
 from vcut.errors import InputError
 from vcut.video.frames import IMAGE_SUFFIXES, natural_key
 
@@ -53,10 +53,11 @@ def find_clips(folder: Path, leave_out: Path | None = None) -> list[Found]:
     Raises:
         InputError: the folder cannot be read, or holds no clip.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder} is not a folder", "give a folder of clips, or a list (.csv, .jsonl, .yaml)")
     try:
-        found = list(_davis(folder)) if _is_davis(folder) else list(_search(folder, folder, leave_out))
+        with reaching(folder):
+            found = list(_davis(folder)) if _is_davis(folder) else list(_search(folder, folder, leave_out))
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}", "check its permissions") from error
     if not found:
@@ -67,10 +68,8 @@ def find_clips(folder: Path, leave_out: Path | None = None) -> list[Found]:
 def _search(folder: Path, root: Path, leave_out: Path | None) -> Iterator[Found]:
     if leave_out is not None and folder.resolve() == leave_out.resolve():
         return
-    entries = sorted((entry for entry in os.scandir(folder) if not entry.name.startswith(".")), key=_order)
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_dir():
+    for path in sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_order):
+        if path.is_dir():
             mask = find_mask(path) if _has_pictures(path) else None
             if mask is not None:
                 yield Found(_name(path, root), path, mask)
@@ -113,12 +112,12 @@ def _is_davis(folder: Path) -> bool:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in os.scandir(folder) if entry.is_file())
+    return any(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in folder.iterdir())
 
 
 def _name(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _order(entry: os.DirEntry[str]) -> tuple[list[str | int], str]:
-    return natural_key(entry.name)
+def _order(path: Path) -> tuple[list[str | int], str]:
+    return natural_key(path.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vcut.batch.find import Found, find_mask
+from vcut.batch.storage import beside, reaching
 from vcut.errors import InputError
 
 SUFFIXES = (".csv", ".jsonl", ".yaml", ".yml")
@@ -16,7 +17,8 @@ _FIX = "write rows of clip, mask and, if need be, output and options such as sta
 
 
 def read_list(path: Path) -> list[Found]:
-    """The clips of a list, in its order. Paths are relative to the list's folder.
+    """The clips of a list, in its order. Paths are relative to the list's folder, or addresses in
+    storage.
 
     Columns or keys: ``clip`` (a must), ``mask`` (else found beside the clip, see :mod:`vcut.batch.find`), ``output``,
     and options of ``vcut segment`` by their names (``start``, ``split-objects``, ``audio``); empty ones count as not
@@ -26,12 +28,14 @@ def read_list(path: Path) -> list[Found]:
         InputError: the file cannot be read, or has a row without a clip.
     """
     try:
-        rows = _rows(path)
+        with reaching(path):
+            rows = _rows(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except (ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as {path.suffix[1:]}: {_line(error)}", _FIX) from error
-    return [_found(row, number, path) for number, row in enumerate(rows, 1)]
+    with reaching(path):
+        return [_found(row, number, path) for number, row in enumerate(rows, 1)]
 
 
 def _rows(path: Path) -> list[Any]:
@@ -59,14 +63,14 @@ def _found(row: Any, number: int, path: Path) -> Found:
         raise InputError(f"{path}: row {number} has more columns than the first line", _FIX)
     given = {str(key).strip().replace("-", "_"): value for key, value in row.items() if value not in (None, "")}
     name = str(given.pop("clip"))
-    clip = path.parent / name
+    clip = beside(path.parent, name)
     mask = given.pop("mask", None)
     output = given.pop("output", None)
     return Found(
         name,
         clip,
-        path.parent / str(mask) if mask else find_mask(clip),
-        path.parent / str(output) if output else None,
+        beside(path.parent, str(mask)) if mask else find_mask(clip),
+        beside(path.parent, str(output)) if output else None,
         given,
     )
 

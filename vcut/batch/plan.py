@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vcut.batch.find import Found
+from vcut.batch.storage import is_address
 from vcut.errors import OptionError, VcutError
 from vcut.options import SegmentOptions, read_options
 from vcut.video.formats import default_output, resolve_outputs
@@ -23,7 +24,8 @@ class Job:
         options: how to cut it; ``None`` when it cannot be.
         outputs: where the results go, before objects are split.
         problem: why it cannot be cut.
-        again: whether a worker died over it before, and may have left something.
+        again: whether a worker was at it before, and may have left something.
+        chunk: frames after which it is handed on to the next worker; ``None`` to cut it in one go.
     """
 
     name: str
@@ -31,6 +33,12 @@ class Job:
     outputs: tuple[Path, ...] = ()
     problem: str | None = None
     again: bool = False
+    chunk: int | None = None
+
+    def going_on(self) -> Job:
+        """The same clip for another worker, from where one has left off."""
+        assert self.options is not None
+        return replace(self, options=replace(self.options, resume=True), again=True)
 
 
 def plan(found: Sequence[Found], out: Path, common: Mapping[str, Any]) -> list[Job]:
@@ -78,9 +86,9 @@ def _own(values: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]
 
 def _target(clip: Found, out: Path, fields: Mapping[str, Any], alone: bool) -> Path:
     """Where a clip's result goes below ``out``; with several formats the beginning of their names."""
-    place = out / Path(_stem(clip) if alone else clip.name)
-    if clip.clip.is_absolute() and Path(clip.name).is_absolute():
-        place = out / clip.clip.name  # a list with absolute paths
+    place = out / (_stem(clip) if alone else clip.name)
+    if Path(clip.name).is_absolute() or is_address(clip.name):
+        place = out / clip.clip.name  # a list with absolute paths or addresses
     background = fields.get("background") is not None
     formats = resolve_outputs(fields.get("format"), None, place, background)
     if len(formats) > 1:

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from vcut.batch.plan import Job
-from vcut.batch.worker import Message, work
+from vcut.batch.worker import LAST, Message, work
 
 GRACE = 60.0
 """Seconds that workers get to leave a clip after Ctrl-C."""
@@ -77,7 +77,9 @@ class Pool:
             self._next(seat, waiting, tell)
             return
         tell(seat.job, message)
-        if message.kind in ("ended", "stopped"):
+        if message.kind == "handed":
+            waiting.insert(0, seat.job.going_on())
+        if message.kind in LAST:
             self._next(seat, waiting, tell)
 
     def _next(self, seat: _Seat, waiting: list[Job], tell: Callable[[Job, Message], None]) -> None:
@@ -104,7 +106,7 @@ class Pool:
                     message = seat.pipe.recv()
                 except (EOFError, OSError):
                     break
-                if message.kind in ("ended", "stopped"):
+                if message.kind in LAST:
                     tell(seat.job, message)
                     seat.job = None
 

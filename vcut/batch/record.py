@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import vcut
-from vcut.atomic import replacing
 from vcut.batch.plan import Job
+from vcut.batch.storage import place, reaching, size_of, version_of, write_text
 from vcut.errors import InputError
-from vcut.identity import state_of
-from vcut.report import plain_options
+from vcut.options import plain_options
 
 NAME = "batch.json"
 FORMAT = "vcut-batch-1"
@@ -42,7 +41,8 @@ class Record:
         self.clips: dict[str, dict[str, Any]] = {}
         if path.is_file():
             try:
-                content = json.loads(path.read_text(encoding="utf-8"))
+                with reaching(path):
+                    content = json.loads(path.read_text(encoding="utf-8"))
                 assert content["format"] == FORMAT
                 self.clips = content["clips"]
             except (ValueError, KeyError, TypeError, AssertionError, OSError) as error:
@@ -55,8 +55,8 @@ class Record:
         assert job.options is not None
         facts = {
             "version": vcut.__version__,
-            "clip": state_of(job.options.input),
-            "mask": state_of(job.options.mask),
+            "clip": version_of(job.options.input),
+            "mask": version_of(job.options.mask),
             "weights": self._weights.get(job.options.weights),
             "options": {name: value for name, value in plain_options(job.options).items() if name not in _ASIDE},
         }
@@ -71,7 +71,7 @@ class Record:
             return None
         if row["status"] == FAILED:
             return FAILED
-        there = all(_bytes(Path(out["path"])) == out["bytes"] for out in row["outputs"])
+        there = all(size_of(place(out["path"])) == out["bytes"] for out in row["outputs"])
         return row["status"] if there else None
 
     def ours(self, job: Job) -> bool:
@@ -91,13 +91,5 @@ class Record:
         Raises:
             OutputError: it cannot be written.
         """
-        with replacing(self.path) as temporary:
-            content = {"format": FORMAT, "version": vcut.__version__, "clips": self.clips}
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _bytes(path: Path) -> int:
-    """Bytes of a file, or of the files in a folder; -1 when it is not there."""
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.iterdir())
-    return path.stat().st_size if path.is_file() else -1
+        content = {"format": FORMAT, "version": vcut.__version__, "clips": self.clips}
+        write_text(self.path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -12,7 +12,7 @@ from vcut.batch.plan import Job
 from vcut.batch.record import FAILED, NAME, RUNNING, Record
 from vcut.batch.worker import Message
 from vcut.weights import resolve
-from vcut.weights.digest import sha256_of
+from vcut.weights.digest import sha256_once
 
 Teller = Callable[[Job, Message], None]
 
@@ -50,7 +50,7 @@ class Batch:
 
     def __init__(self, jobs: Sequence[Job], out: Path) -> None:
         names = {job.options.weights for job in jobs if job.options}
-        self.record = Record(out / NAME, {name: sha256_of(resolve(name)) for name in names})
+        self.record = Record(out / NAME, {name: sha256_once(resolve(name)) for name in names})
         self.tasks = [Task(job, "impossible" if job.problem else self.record.state(job)) for job in jobs]
 
     def left(self, retry_failed: bool = False) -> list[Job]:
@@ -59,7 +59,13 @@ class Batch:
         return [task.job for task in self.tasks if task.before in wanted]
 
     def run(
-        self, tell: Teller, engine: Callable[[int], Engine], *, resume: bool = False, retry_failed: bool = False
+        self,
+        tell: Teller,
+        engine: Callable[[int], Engine],
+        *,
+        resume: bool = False,
+        retry_failed: bool = False,
+        chunk: int | None = None,
     ) -> None:
         """Does what is left.
 
@@ -68,6 +74,7 @@ class Batch:
             engine: makes workers for so many jobs.
             resume: go on with clips that were stopped, instead of beginning them anew.
             retry_failed: also those that failed before.
+            chunk: frames after which a clip is handed on to the next worker.
         """
         for task in self.tasks:
             if task.job.problem:
@@ -82,7 +89,7 @@ class Batch:
                 self.record.put(job, message.value)
             tell(job, message)
 
-        jobs = [self._ready(job, resume) for job in self.left(retry_failed)]
+        jobs = [self._ready(job, resume, chunk) for job in self.left(retry_failed)]
         if jobs:
             engine(len(jobs)).run(jobs, told)
 
@@ -96,9 +103,9 @@ class Batch:
         rows = [(task.job.name, self.record.clips.get(task.job.name, {})) for task in self.tasks]
         return [(name, row["error"]) for name, row in rows if row.get("status") == FAILED]
 
-    def _ready(self, job: Job, resume: bool) -> Job:
+    def _ready(self, job: Job, resume: bool, chunk: int | None) -> Job:
         """A job that may replace what is at its outputs, where that is an earlier result of this batch."""
         assert job.options is not None
         ours = self.record.ours(job)
         options = replace(job.options, resume=resume, overwrite=job.options.overwrite or ours)
-        return replace(job, options=options, again=ours)
+        return replace(job, options=options, again=ours, chunk=chunk)

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as StopEvent
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vcut.batch.plan import Job
 from vcut.errors import ResumeError, VcutError
 from vcut.options import SegmentOptions
+
+if TYPE_CHECKING:
+    from vcut.video.probe import VideoInfo
 
 EVERY = 0.2
 """Seconds between two messages about a clip's progress."""
@@ -21,10 +25,15 @@ EVERY = 0.2
 @dataclass(frozen=True)
 class Message:
     """What is told of a clip: ``given`` to a worker, ``start`` (frames expected or None), ``frame`` (frames done),
-    ``notice`` (a sentence), and at its end ``ended`` (a row of the record) or ``stopped``."""
+    ``writing`` (the frames of a clip in chunks are all known, and are gone through once more), ``notice`` (a sentence),
+    and at last ``ended`` (a row of the record), ``stopped``, or ``handed`` back to go on with."""
 
     kind: str
     value: Any = None
+
+
+LAST = ("ended", "stopped", "handed")
+"""After these a worker is free."""
 
 
 def work(pipe: Connection, stop: StopEvent, threads: int, device: str | None) -> None:
@@ -62,15 +71,17 @@ def cut(
     """
     import time
 
-    from vcut.pipeline import Summary, segment_video
+    from vcut.advance import advance
+    from vcut.batch.here import Here
+    from vcut.pipeline import Watcher, segment_video
     from vcut.report import facts
-    from vcut.video.place import sweep
 
-    assert job.options is not None
-    options = job.options
-    if device and options.device in ("auto", "cuda"):
-        options = replace(options, device=device)
+    here = Here(job)
     told = 0.0
+
+    def started(info: VideoInfo, outputs: list[Path]) -> None:
+        here.check(outputs)
+        tell(Message("start", here.options.span.length(info.frames_estimate, info.rate)))
 
     def advanced(frames: int) -> None:
         nonlocal told
@@ -79,35 +90,52 @@ def cut(
             told = time.monotonic()
             tell(Message("frame", frames))
 
-    def run(options: SegmentOptions) -> Summary:
-        return segment_video(
-            options,
-            on_start=lambda info, outputs: tell(Message("start", options.span.length(info.frames_estimate, info.rate))),
-            on_frame=advanced,
-            on_notice=lambda text: tell(Message("notice", text)),
-        )
+    watcher = Watcher(started, advanced, lambda text: tell(Message("notice", here.told(text))))
+
+    def run(options: SegmentOptions, chunk: int | None) -> dict[str, Any] | None:
+        """Cuts the clip, or a chunk; the row of the record, ``None`` when there is more to do."""
+        if chunk:
+            if not advance(options, chunk, watcher):
+                return None
+            here.bring_frames()
+            tell(Message("writing"))
+            options = replace(options, resume=True)
+        summary = segment_video(options, **vars(watcher))
+        found = facts(summary)
+        here.put(summary.outputs)
+        kept = ("outputs", "frames", "frames_resumed", "objects", "model", "losses", "notices")
+        return {"status": "partial" if summary.losses else "done", **{name: found[name] for name in kept}}
 
     begin = time.monotonic()
     try:
         alive()
-        if job.again:
-            for out in job.outputs:
-                sweep(out)
-        try:
-            summary = run(options)
-        except ResumeError:
-            if not job.again:
-                raise
-            summary = run(replace(options, resume=False))  # a machine of another kind: from the beginning
+        with here:
+            options = here.options
+            if device and options.device in ("auto", "cuda"):
+                options = replace(options, device=device)
+            try:
+                row = run(options, job.chunk)
+            except ResumeError:
+                if not job.again:
+                    raise
+                row = run(replace(options, resume=False), None)  # a machine of another kind: from the beginning
+        if row is None:
+            return Message("handed")
+        row = {name: _told(value, here.told) for name, value in row.items()}
     except KeyboardInterrupt:
         return Message("stopped")
     except VcutError as error:
-        row = {"status": "failed", "error": str(error), "exit_code": error.exit_code}
+        row = {"status": "failed", "error": here.told(str(error)), "exit_code": error.exit_code}
     except Exception as error:  # a bug of ours, or of a library, must not end the batch
         text = " ".join(f"{type(error).__name__}: {error}".split())
         row = {"status": "failed", "error": f"an error inside vcut ({text})", "exit_code": 1}
-    else:
-        found = facts(summary)
-        kept = ("outputs", "frames", "frames_resumed", "objects", "model", "losses", "notices")
-        row = {"status": "partial" if summary.losses else "done", **{name: found[name] for name in kept}}
     return Message("ended", {**row, "seconds": round(time.monotonic() - begin, 3)})
+
+
+def _told(value: Any, change: Callable[[str], str]) -> Any:
+    """A plain value with all texts in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _told(part, change) for name, part in value.items()}
+    return [_told(part, change) for part in value] if isinstance(value, list) else value

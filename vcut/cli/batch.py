@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vcut.cli import console
 from vcut.cli.cutting import cutting_options
-from vcut.errors import BatchError, OptionError
+from vcut.errors import BatchError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from vcut.batch.run import Batch, Engine
@@ -21,9 +20,16 @@ ENGINES = ("local", "ray")
 @cutting_options
 def batch(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER|LIST", help="Clips, each with its mask; or a .csv, .jsonl or .yaml list.")
+        str,
+        typer.Argument(
+            metavar="FOLDER|LIST",
+            help="Clips, each with its mask; or a .csv, .jsonl or .yaml list. Here, or s3://, gs://.",
+        ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results; FOLDER_cut if left out.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="Folder for results; FOLDER_cut if left out."),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -37,6 +43,12 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in the middle of clips that were stopped.", rich_help_panel=RUN)
     ] = False,
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            "--chunk", metavar="N", help="Hand a clip on after N frames, the others first.", rich_help_panel=RUN
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Tell of the progress in lines of JSON on stdout.", rich_help_panel=RUN)
     ] = False,
@@ -60,10 +72,13 @@ def batch(
     from vcut.batch.listing import SUFFIXES, read_list
     from vcut.batch.plan import check_common, plan
     from vcut.batch.run import Batch
+    from vcut.batch.storage import is_folder, place, reaching
     from vcut.cli.batch_watch import BarsWatch, JsonLines, Silence
 
     if workers is not None and workers < 1:
         raise OptionError(f"--workers {workers} are none", "give 1 or more")
+    if chunk is not None and chunk < 1:
+        raise OptionError(f"--chunk {chunk} is no number of frames", "give 1 or more")
     if engine not in ENGINES:
         raise OptionError(f"there is no --engine '{engine}'", f"known ones: {', '.join(ENGINES)}")
 
@@ -77,17 +92,22 @@ def batch(
         return Pool(min(workers or 1, jobs), _gpus(cutting))
 
     check_common(cutting)
-    is_list = folder.suffix.lower() in SUFFIXES and not folder.is_dir()
-    target = out or folder.absolute().with_name(f"{folder.absolute().stem if is_list else folder.absolute().name}_cut")
-    found = read_list(folder) if is_list else find_clips(folder, leave_out=target)
-    work = Batch(plan(found, target, cutting), target)
+    source = place(folder)
+    is_list = source.suffix.lower() in SUFFIXES and not is_folder(source)
+    name = source.absolute().stem if is_list else source.absolute().name
+    if out is None and not name:
+        raise OptionError(f"{folder} has no name that results could go by", "say where they go with --out")
+    target = place(out) if out else source.absolute().with_name(f"{name}_cut")
+    found = read_list(source) if is_list else find_clips(source, leave_out=target)
+    with reaching(source), reaching(target, OutputError):
+        work = Batch(plan(found, target, cutting), target)
     if dry_run:
         console.table(("clip", "what", "result"), [_row(task) for task in work.tasks])
         return
     left = work.left(retry_failed)
     watch = JsonLines(left) if as_json else Silence(left) if quiet else BarsWatch(left)
     with watch:
-        work.run(watch.told, workforce, resume=resume, retry_failed=retry_failed)
+        work.run(watch.told, workforce, resume=resume, retry_failed=retry_failed, chunk=chunk)
     _conclude(work, len(left), quiet or as_json)
 
 

@@ -48,11 +48,16 @@ class BarsWatch(Silence):
         progress = self._progress
         match message.kind:
             case "start":
-                self._tasks[job.name] = progress.add_task(job.name, total=message.value, rate="")
+                if job.name not in self._tasks:
+                    self._tasks[job.name] = progress.add_task(job.name, total=message.value, rate="")
             case "frame":
                 task = self._tasks[job.name]
                 speed = progress.tasks[progress.task_ids.index(task)].speed
                 progress.update(task, completed=message.value, rate=f"{speed:.1f} fps" if speed else "")
+            case "writing":
+                progress.reset(self._tasks[job.name], description=f"{job.name}, writing")
+            case "handed":
+                progress.update(self._tasks[job.name], rate="waits")
             case "notice":
                 console.notice(f"{job.name}: {message.value}")
             case "ended":

@@ -91,6 +91,7 @@ class Propagator:
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
+        ready: the model as ``runtime`` has prepared it already, perhaps for other clips, too; nothing here changes it.
 
     Attributes:
         memories: what is remembered of the clip, for each group of objects that go through the model together.
@@ -104,10 +105,11 @@ class Propagator:
         size: int = 480,
         every: int | None = None,
         times: StageTimes | None = None,
+        ready: SegmentationModel | None = None,
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
-        self.model = self.runtime.prepare(model)
+        self.model = ready or self.runtime.prepare(model)
         self._given = model
         self.size = size
         self.every = every or model.config.remember_every

@@ -76,7 +76,7 @@ def check_replaceable(out: Path, fmt: Format, overwrite: bool) -> None:
     Raises:
         OutputError: it may not.
     """
-    if not os.path.lexists(out):
+    if not (out.exists() or out.is_symlink()):
         return
     if not overwrite:
         raise OutputError(f"{out} exists already", "give --overwrite to replace it")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Rule = Literal["product", "union", "naive", "winner"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""How objects share the pixels; see :func:`combine`."""
 
 LIMIT = 16.0
 """Logits are held within this, so that a probability of exactly 0 or 1 (p within 1e-7 of it) cannot occur."""
@@ -30,3 +36,30 @@ def aggregate_logits(logits: Tensor) -> Tensor:
 def aggregate(logits: Tensor) -> Tensor:
     """Label probabilities B,N+1,H,W (background first) of object logits B,N,H,W."""
     return aggregate_logits(logits).softmax(1)
+
+
+def combine(logits: Tensor, rule: Rule) -> Tensor:
+    """Label probabilities by one of the rules that RGMP 3.3 compares.
+
+    * ``product``: :func:`aggregate`, with which the networks here are trained.
+    * ``union``: the paper's own. The same, but the background is what is left by the network's output for all objects
+      merged, which went through it as one more.
+    * ``naive``: each object as if alone.
+    * ``winner``: winner takes all; of the objects of a pixel, only the most probable one is left.
+
+    Args:
+        logits: B,N,H,W of each object, on its own; for ``union`` B,N+1,H,W, all objects merged last.
+        rule: one of the above.
+
+    Returns:
+        B,N+1,H,W float32, background first. Those of ``naive`` need not sum to 1.
+    """
+    if rule == "product":
+        return aggregate(logits)
+    logits = logits.float()
+    if rule == "union":
+        logits = logits.clamp(-LIMIT, LIMIT)
+        return torch.cat([-logits[:, -1:], logits[:, :-1]], 1).softmax(1)
+    p = logits.sigmoid()
+    best = p.amax(1, keepdim=True)
+    return torch.cat([1 - best, p if rule == "naive" else p * (p == best)], 1)

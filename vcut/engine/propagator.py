@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.engine.aggregate import aggregate
+from vcut.engine.aggregate import Rule, combine
 from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import InputError, MaskError, ResumeError
@@ -92,6 +92,7 @@ class Propagator:
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
         ready: the model as ``runtime`` has prepared it already, perhaps for other clips, too; nothing here changes it.
+        rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
 
     Attributes:
         memories: what is remembered of the clip, for each group of objects that go through the model together.
@@ -106,6 +107,7 @@ class Propagator:
         every: int | None = None,
         times: StageTimes | None = None,
         ready: SegmentationModel | None = None,
+        rule: Rule = "product",
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
@@ -113,6 +115,7 @@ class Propagator:
         self._given = model
         self.size = size
         self.every = every or model.config.remember_every
+        self.rule: Rule = rule
         self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
@@ -139,6 +142,7 @@ class Propagator:
             "source": self._geometry.source,
             "size": self.size,
             "every": self.every,
+            "rule": self.rule,
             "ids": self._ids,
             "frames": self._frames,
             "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self.memories],
@@ -150,8 +154,8 @@ class Propagator:
         Raises:
             ResumeError: the state of another network, size or number format.
         """
-        mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every)
-        if mine != (state["architecture"], state["dtype"], state["size"], state["every"]):
+        mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every, self.rule)
+        if mine != tuple(state[name] for name in ("architecture", "dtype", "size", "every", "rule")):
             raise ResumeError("the saved state is of a run with another network, size or number format", "start anew")
         self._geometry = fit(*state["source"], self.size)
         self._ids = tuple(state["ids"])
@@ -212,7 +216,7 @@ class Propagator:
                 failed = self._first is not None and not logits.isfinite().all()
             if not failed:
                 with self.times("aggregate"):
-                    probabilities = aggregate(logits)
+                    probabilities = combine(logits, self.rule)
                 with self.times("remember"):
                     self._remember(frame, features, probabilities[:, 1:])
         if failed:
@@ -236,7 +240,11 @@ class Propagator:
         return Step(levels / LEVELS, self._ids, self._geometry, labels)
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
-        groups = zip(masks.split(OBJECTS_AT_ONCE, 1), other_objects(masks).split(OBJECTS_AT_ONCE, 1), strict=True)
+        others = other_objects(masks)
+        if self.rule == "union":
+            merged = masks.sum(1, keepdim=True).clamp(0, 1)
+            masks, others = torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
+        groups = zip(masks.split(OBJECTS_AT_ONCE, 1), others.split(OBJECTS_AT_ONCE, 1), strict=True)
         past = self.memories or [None] * -(-masks.shape[1] // OBJECTS_AT_ONCE)
         whole = self._frames % self.every == 0
         self.memories = [

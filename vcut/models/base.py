@@ -23,7 +23,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 class TensorRecord:
-    """Mixin for dataclasses of tensors (nested records and ``None`` allowed)."""
+    """Mixin for dataclasses of tensors (nested records, tuples of tensors and ``None`` allowed)."""
 
     def map(self, function: Any) -> Self:
         """The same record with ``function`` applied to every tensor in it."""
@@ -32,6 +32,8 @@ class TensorRecord:
             value = getattr(self, field.name)
             if isinstance(value, Tensor):
                 changed[field.name] = function(value)
+            elif isinstance(value, tuple):
+                changed[field.name] = tuple(function(tensor) for tensor in value)
             elif isinstance(value, TensorRecord):
                 changed[field.name] = value.map(function)
         return dataclasses.replace(self, **changed)  # type: ignore[type-var]
@@ -71,7 +73,8 @@ class Features(TensorRecord):
     """What a frame looks like, shared by all objects. Names end in their stride.
 
     Shapes: ``f2``: B,C2,H/2,W/2; ``f4``, ``f8``, ``f16`` likewise; ``key``: B,C_K,H/16,W/16; ``query``:
-    B,C_N,H/16,W/16; ``value``: B,C_M,H/16,W/16. A model leaves out what it does not use.
+    B,C_N,H/16,W/16; ``value``: B,C_M,H/16,W/16. A model leaves out what it does not use; one whose encoder sees the
+    mask from its first layer shares only a :class:`Picture`.
     """
 
     f2: Tensor
@@ -84,8 +87,15 @@ class Features(TensorRecord):
 
 
 @dataclass(frozen=True)
+class Picture(TensorRecord):
+    """A frame as it is: ``rgb`` B,3,H,W, normalised."""
+
+    rgb: Tensor
+
+
+@dataclass(frozen=True)
 class Memory(TensorRecord):
-    """What is known of the objects from past frames; of a fixed size for ``gc``, ``gam`` and ``gam-s``."""
+    """What is known of the objects from past frames; of a fixed size in time for all but ``stm``."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +137,12 @@ class SegmentationModel(nn.Module):
         the same key when it is remembered as when it is looked for."""
 
     @abstractmethod
-    def encode(self, frames: Tensor) -> Features:
+    def encode(self, frames: Tensor) -> Features | Picture:
         """Features of frames: B,3,H,W, RGB in 0..1, H and W multiples of 16. Once a frame, for all objects."""
 
     @abstractmethod
     def remember(
-        self, memory: Memory | None, features: Features, frames: Tensor, masks: Tensor, others: Tensor
+        self, memory: Memory | None, features: Features | Picture, frames: Tensor, masks: Tensor, others: Tensor
     ) -> Memory:
         """A new memory that knows this frame too.
 
@@ -150,7 +160,7 @@ class SegmentationModel(nn.Module):
         return memory
 
     @abstractmethod
-    def segment(self, memory: Memory, features: Features) -> Tensor:
+    def segment(self, memory: Memory, features: Features | Picture) -> Tensor:
         """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
 
 

@@ -11,6 +11,7 @@ from vcut.models.base import ModelConfig, SegmentationModel
 from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
 from vcut.models.gc import GC, NORMALISED, GCConfig
 from vcut.models.parts.backbone import Trunk
+from vcut.models.rgmp import LIGHT, RGMP, RGMPConfig
 from vcut.models.stm import STM, STMConfig
 
 ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelConfig]] = {
@@ -20,6 +21,8 @@ ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelCon
     "gam-paper": (GAM, GAMConfig()),
     "gam-s": (GAM, SMALL),
     "stm": (STM, STMConfig()),
+    "rgmp": (RGMP, LIGHT),
+    "rgmp-paper": (RGMP, RGMPConfig()),
 }
 """The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""
 

@@ -1,4 +1,4 @@
-"""ResNet trunks to stride 16 (He et al. 2016), with batch norm folded into the convolutions.
+"""ResNet trunks to stride 16 or 32 (He et al. 2016), with batch norm folded into the convolutions.
 
 Batch norm stays frozen in every model here (GAM 4.2.3), and a frozen batch norm is an affine map per channel:
 folding it
@@ -14,9 +14,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcut.errors import WeightsError
+
 EPS = 1e-5
 
-LAYERS = {"resnet18": (2, 2, 2), "resnet50": (3, 4, 6)}
+LAYERS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
+PLANES = (64, 128, 256, 512)
 
 
 class BasicBlock(nn.Module):
@@ -57,36 +60,40 @@ class Bottleneck(nn.Module):
 
 
 class Trunk(nn.Module):
-    """conv1 to layer3.
+    """conv1 to layer3, or to layer4.
 
     Args:
         name: ``resnet18`` or ``resnet50``.
         extra: input channels beyond RGB (masks); their weights start at zero.
+        deep: with layer4, at stride 32.
 
     Attributes:
-        channels: channels at strides 2, 4, 8 and 16.
+        channels: channels at strides 2, 4, 8 and 16, and 32 where it is deep.
     """
 
-    def __init__(self, name: str, extra: int = 0) -> None:
+    def __init__(self, name: str, extra: int = 0, deep: bool = False) -> None:
         super().__init__()
         block = BasicBlock if name == "resnet18" else Bottleneck
         e = block.expansion
         self.name = name
-        self.channels = (64, 64 * e, 128 * e, 256 * e)
+        stages = 4 if deep else 3
+        self.channels = (64, *(planes * e for planes in PLANES[:stages]))
         self.conv1 = nn.Conv2d(3 + extra, 64, 7, 2, 3)
         inputs = 64
-        for stage, (depth, planes) in enumerate(zip(LAYERS[name], (64, 128, 256), strict=True), 1):
+        for stage, (depth, planes) in enumerate(zip(LAYERS[name][:stages], PLANES[:stages], strict=True), 1):
             blocks = [block(inputs, planes, 1 if stage == 1 else 2)]
             inputs = planes * e
             blocks += [block(inputs, planes, 1) for _ in range(depth - 1)]
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
+        self.deep = deep
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """B,3+extra,H,W to features at strides 2, 4, 8 and 16."""
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """B,3+extra,H,W to features at strides 2, 4, 8 and 16, and 32 where it is deep."""
         f2 = functional.relu(self.conv1(x), inplace=True)
         f4 = self.layer1(functional.max_pool2d(f2, 3, 2, 1))
         f8 = self.layer2(f4)
-        return f2, f4, f8, self.layer3(f8)
+        f16 = self.layer3(f8)
+        return (f2, f4, f8, f16, self.layer4(f16)) if self.deep else (f2, f4, f8, f16)
 
     def freeze(self, stages: int) -> None:
         """Takes the first stages (``conv1``, ``layer1``, ``layer2``, ``layer3``) out of training."""
@@ -103,9 +110,15 @@ class Trunk(nn.Module):
 
     def load_imagenet(self, path: Path) -> None:
         """Loads an ImageNet trunk with torchvision's key names, folding its batch norm; extra inputs get zero
-        weights."""
+        weights.
+
+        Raises:
+            WeightsError: no layer4 in it for a deep trunk.
+        """
         with safe_open(path, "pt") as file:
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        if self.deep and not any(key.startswith("layer4.") for key in state):
+            raise WeightsError(f"{path} has no layer4", "this network needs a whole ImageNet trunk")
         folded = {}
         for name, module in self.named_modules():
             if not isinstance(module, nn.Conv2d):

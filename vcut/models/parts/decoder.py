@@ -26,8 +26,10 @@ class Refine(nn.Module):
         self.block = ResBlock(outputs)
 
     def forward(self, x: Tensor, skip: Tensor, objects: int, extra: Tensor | None = None) -> Tensor:
-        """``x``: B*N,C,h,w; ``skip``: B,S,2h,2w, used by all objects; ``extra``: B*N,outputs,2h,2w, added."""
-        x = upsample(self.squeeze(x), 2) + per_object(self.skip(skip), objects)
+        """``x``: B*N,C,h,w; ``skip``: B,S,2h,2w, used by all objects; ``extra``: B*N,outputs,2h,2w, added. A
+        skip of odd size has a row or column less."""
+        x = upsample(self.squeeze(x), 2)[..., : skip.shape[-2], : skip.shape[-1]]
+        x = x + per_object(self.skip(skip), objects)
         return self.block(x if extra is None else x + extra)
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from tools import Scene, iou, vcut
 
 from vcut.errors import OptionError, OutputError
+from vcut.models.registry import build_model
+from vcut.weights.file import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,20 @@ def test_options_that_make_no_sense(root: Path, options: list[object], words: st
         assert result.exit_code == OptionError.exit_code and result.stdout == ""
         (line,) = result.stderr.strip().splitlines()
         assert line.startswith(f"error: {words}")
+
+
+def test_rgmp_at_several_scales_by_its_own_rule(root: Path, tmp_path: Path) -> None:
+    sizes = {"trunk": "resnet18", "channels": 16, "widths": (16, 16)}
+    save_weights(tmp_path / "rgmp.safetensors", build_model("rgmp", sizes), extra={"trained": "yes"})
+    common = ["evaluate", root, "--weights", tmp_path / "rgmp.safetensors", "--size", 96]
+    options = ["--aggregation", "union", "--scales", "0.5,1", "--json", tmp_path / "scores.json"]
+    result = vcut(*common, *options)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "scores.json").read_text())
+    assert (found["aggregation"], found["scales"]) == ("union", "0.5,1")
+    for wrong, words in ((["--scales", "big"], "no list of scales"), (["--aggregation", "big"], "known ones: product")):
+        result = vcut(*common, *wrong)
+        assert result.exit_code == OptionError.exit_code and words in result.stderr
 
 
 def test_pictures_where_a_file_is(root: Path, tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from vcut.engine.aggregate import aggregate_logits, combine
+from vcut.engine.aggregate import aggregate_logits, check_rule, combine
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
-from vcut.errors import WeightsError
+from vcut.errors import OptionError, WeightsError
 from vcut.models.base import other_objects
 from vcut.models.parts.backbone import Trunk
+from vcut.models.parts.decoder import Refine
 from vcut.models.parts.global_convolution import GlobalConvolution
 from vcut.models.registry import build_model, load_trunks
-from vcut.models.rgmp import RGMP, RGMPConfig, RGMPMemory, mean_logits
+from vcut.models.rgmp import RGMP, RGMPConfig, RGMPMemory, mean_logits, set_scales
 from vcut.training.losses import Weights, unroll
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -130,13 +131,30 @@ def test_scales_are_averaged_as_probabilities():
 
 
 @torch.no_grad()
-def test_an_odd_number_of_cells_moves_nothing():
-    """Cells at stride 32 of a frame that ends within one lie where they lie in a larger frame."""
+def test_a_frame_that_ends_within_a_cell_of_stride_32_is_not_stretched():
+    refine = Refine(3, 4, 4, slim=False)
+    x, skip = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 16, 16)
+    whole, cut = refine(x, skip, 1), refine(x, skip[..., :15, :15], 1)
+    assert cut.shape == (1, 4, 15, 15)
+    torch.testing.assert_close(cut[..., :10, :10], whole[..., :10, :10])
     model = small()
     frame, masks = frame_and_masks(1, 80, 112)
     memory = model.remember(None, model.encode(frame), frame, masks, other_objects(masks))
     assert memory.reference[0].shape[-2:] == (3, 4)
     assert model.segment(memory, model.encode(frame)).shape == (1, 1, 80, 112)
+
+
+def test_scales_and_rules_are_given_as_text():
+    model = small()
+    set_scales(model, "0.5,1")
+    assert model.scales == (0.5, 1.0) and check_rule("union") == "union"
+    for text in ("", "half", "0", "nan", "1,3"):
+        with pytest.raises(OptionError, match="no list of scales"):
+            set_scales(model, text)
+    with pytest.raises(OptionError, match="not for gam-s"):
+        set_scales(build_model("gam-s"), "1")
+    with pytest.raises(OptionError, match="known ones: product, union, naive, winner"):
+        check_rule("loudest")
 
 
 def test_the_memory_of_a_clip_can_be_saved():
@@ -171,13 +189,13 @@ def test_training_lowers_the_loss_and_goes_back_through_time():
         labels[:, t, 16:40, 8 + 4 * t : 32 + 4 * t] = 1
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
-    for _ in range(8):
+    for _ in range(6):
         loss, _ = unroll(model, frames, labels, Weights())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     masks = torch.zeros(1, 1, 64, 64, requires_grad=True)
     features = model.encode(frames[:, 1])
     memory = model.remember(None, model.encode(frames[:, 0]), frames[:, 0], (labels[:, :1] == 1).float(), None)

@@ -60,6 +60,16 @@ def test_the_export_is_a_weight_file_of_the_running_mean(packs, tmp_path):
         torch.testing.assert_close(value, trainer.mean.state_dict()[name], rtol=1e-3, atol=1e-6)
 
 
+def test_rgmp_trains_by_recurrence_over_five_frames(packs, tmp_path):
+    config = {"trunk": "resnet18", "channels": 16, "widths": (16, 16), "scales": (0.5, 1.0)}
+    options = replace(SMALL, architecture="rgmp", config=config, steps=2, clip=6, long_clip=6)
+    trainer, reports, ended = run(tmp_path, packs, options)
+    assert ended and all(math.isfinite(report.loss) for report in reports)
+    again = Trainer(tmp_path, None, CPU)
+    assert again.step == 2 and again.model.config.widths == (16, 16)
+    assert load_model(trainer.export()).scales == (0.5, 1.0)
+
+
 def test_a_run_keeps_its_options(packs, tmp_path):
     run(tmp_path, packs, SMALL, seconds=0)
     with pytest.raises(OptionError, match="other options"):

@@ -39,6 +39,16 @@ def evaluate(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Write a contact sheet of each sequence to DIR.")
     ] = None,
+    aggregation: Annotated[
+        str,
+        typer.Option("--aggregation", metavar="RULE", help="How objects share pixels: product, union, naive, winner."),
+    ] = "product",
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            "--scales", metavar="S,S,…", help="rgmp: scales of the frame whose masks are averaged, 0.5,0.75,1."
+        ),
+    ] = None,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -67,13 +77,20 @@ def evaluate(
     if baseline:
         predict, subject = baseline_copy, {"baseline": baseline}
     else:
+        from vcut.engine.aggregate import check_rule
         from vcut.engine.runtime import choose_runtime
         from vcut.evaluation.network import NetworkPredictor
+        from vcut.models.rgmp import set_scales
         from vcut.weights import load_model
 
+        rule = check_rule(aggregation)
         runtime = choose_runtime(device, dtype)
-        predict = NetworkPredictor(load_model(weights), runtime, size)
-        subject = {"weights": weights or "default", "size": size, "runtime": runtime.name}
+        model = load_model(weights)
+        subject = {"weights": weights or "default", "size": size, "runtime": runtime.name, "aggregation": rule}
+        if scales is not None:
+            set_scales(model, scales)
+            subject["scales"] = scales
+        predict = NetworkPredictor(model, runtime, size, rule)
     subject |= {key: value for key, value in {"frames": frames, "enlarge": enlarge}.items() if value is not None}
     with console.progress("sequences") as progress:
         task = progress.add_task("evaluate", total=len(sequences), rate="")

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vcut.errors import OptionError
+
 Rule = Literal["product", "union", "naive", "winner"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """How objects share the pixels; see :func:`combine`."""
@@ -36,6 +38,13 @@ def aggregate_logits(logits: Tensor) -> Tensor:
 def aggregate(logits: Tensor) -> Tensor:
     """Label probabilities B,N+1,H,W (background first) of object logits B,N,H,W."""
     return aggregate_logits(logits).softmax(1)
+
+
+def check_rule(name: str) -> Rule:
+    """The rule of that name. Raises OptionError for an unknown one."""
+    if name not in RULES:
+        raise OptionError(f"unknown --aggregation '{name}'", f"known ones: {', '.join(RULES)}")
+    return name
 
 
 def combine(logits: Tensor, rule: Rule) -> Tensor:

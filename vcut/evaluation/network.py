@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from vcut.engine.aggregate import Rule
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
 from vcut.evaluation.dataset import Sequence
@@ -20,10 +21,11 @@ class NetworkPredictor:
         model: trained.
         runtime: where it runs.
         size: shorter side of the picture it sees.
+        rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
     """
 
-    def __init__(self, model: SegmentationModel, runtime: Runtime, size: int) -> None:
-        self.propagator = Propagator(model, runtime, size)
+    def __init__(self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = "product") -> None:
+        self.propagator = Propagator(model, runtime, size, rule=rule)
 
     def __call__(self, sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
         """Label maps H,W uint8 from the first annotated frame on."""

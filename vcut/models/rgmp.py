@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcut.errors import OptionError
 from vcut.models.base import (
     Memory,
     ModelConfig,
@@ -133,6 +134,27 @@ class RGMP(SegmentationModel):
         # a multiple of 4, the decoder's stride
         x = _resize(x, [4 * max(1, round(scale * side / 4)) for side in x.shape[-2:]])
         return self.encoder(x.contiguous(memory_format=torch.channels_last))
+
+
+def set_scales(model: SegmentationModel, text: str) -> None:
+    """Lets a model see frames at other scales than its config says; its weights are the same.
+
+    Args:
+        model: an RGMP.
+        text: ``0.5,0.75,1``; each above 0 and at most 2.
+
+    Raises:
+        OptionError: another model, or no such list.
+    """
+    if not isinstance(model, RGMP):
+        raise OptionError(f"--scales is not for {model.architecture}", "leave it out; rgmp has it")
+    try:
+        scales = tuple(float(scale) for scale in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0 < scale <= 2 for scale in scales):
+        raise OptionError(f"--scales {text} is no list of scales", "give numbers above 0 and at most 2, as 0.5,0.75,1")
+    model.config = dataclasses.replace(model.config, scales=scales)
 
 
 def mean_logits(logits: list[Tensor]) -> Tensor:

@@ -155,7 +155,7 @@ class Propagator:
             ResumeError: the state of another network, size or number format.
         """
         mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every, self.rule)
-        if mine != tuple(state[name] for name in ("architecture", "dtype", "size", "every", "rule")):
+        if mine != tuple(state.get(name) for name in ("architecture", "dtype", "size", "every", "rule")):
             raise ResumeError("the saved state is of a run with another network, size or number format", "start anew")
         self._geometry = fit(*state["source"], self.size)
         self._ids = tuple(state["ids"])

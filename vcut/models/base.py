@@ -85,7 +85,7 @@ class Features(TensorRecord):
 
 @dataclass(frozen=True)
 class Memory(TensorRecord):
-    """What is known of the objects from past frames; of a fixed size for ``gc``, ``gam`` and ``gam-s``."""
+    """What is known of the objects from past frames; of a fixed size in time except for ``stm``."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,15 @@ class SegmentationModel(nn.Module):
         architecture: name in :mod:`vcut.models.registry`.
         config: its sizes.
         memory: the class of what it remembers.
+        objects_at_once: objects that go through it together when a clip is cut; more go through in groups with a memory
+            each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
+            and sees to the bound itself.
     """
 
     architecture: str
     config: ModelConfig
     memory: ClassVar[type[Memory]]
+    objects_at_once: ClassVar[int] = 8
 
     def align(self) -> None:
         """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get

@@ -10,6 +10,7 @@ from vcut.errors import OptionError, WeightsError
 from vcut.models.base import ModelConfig, SegmentationModel
 from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
 from vcut.models.gc import GC, NORMALISED, GCConfig
+from vcut.models.giel import GIEL, GIELConfig
 from vcut.models.parts.backbone import Trunk
 from vcut.models.stm import STM, STMConfig
 
@@ -19,6 +20,8 @@ ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelCon
     "gam": (GAM, MEDIUM),
     "gam-paper": (GAM, GAMConfig()),
     "gam-s": (GAM, SMALL),
+    "giel": (GIEL, GIELConfig()),
+    "giel-fast": (GIEL, GIELConfig(refine=False)),
     "stm": (STM, STMConfig()),
 }
 """The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""

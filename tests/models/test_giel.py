@@ -17,6 +17,7 @@ from vcut.models.giel import GIEL, GIELConfig, product
 from vcut.models.parts.label_encoder import LabelEncoder, label_tensors
 from vcut.models.parts.support import TemporalAttention, correlate, read, surplus
 from vcut.models.registry import build_model
+from vcut.training.losses import Weights, carry, clip_loss, foreground_loss, unroll
 from vcut.weights.file import load_file, save_weights
 
 TINY = {"trunk": "resnet18", "key_channels": 16, "value_channels": 32, "label_channels": 8, "widths": [16, 16, 16]}
@@ -227,3 +228,44 @@ def test_it_runs_in_every_number_format(model, dtype):
     propagator.start(frames[0], stripes(2).argmax(1)[0].to(torch.uint8).numpy())
     propagator.step(frames[1])
     assert not propagator.notices
+
+
+def moving_object() -> tuple[torch.Tensor, torch.Tensor]:
+    """A clip 1,4,3,64,64 of a bright square and a dark one before noise, and its labels."""
+    frames, labels = torch.rand(1, 4, 3, 64, 64) * 0.5, torch.zeros(1, 4, 64, 64, dtype=torch.uint8)
+    for t in range(4):
+        for i, top in ((1, 8), (2, 36)):
+            labels[:, t, top : top + 20, 8 + 4 * t : 32 + 4 * t] = i
+            frames[:, t, i - 1, top : top + 20, 8 + 4 * t : 32 + 4 * t] = 1
+    return frames, labels
+
+
+def test_the_loss_is_equation_13_on_top_of_the_usual_one(model):
+    torch.manual_seed(0)
+    frames, labels = moving_object()
+    with torch.no_grad():
+        found = list(carry(model, frames, labels))
+        loss, _ = unroll(model, frames, labels, Weights())
+    expected = torch.zeros(())
+    for t, (logits, together) in enumerate(found, 1):
+        p, truth = together.sigmoid()[:, 0], labels[:, t] > 0
+        entropy = -torch.where(truth, p.log(), (1 - p).log()).mean()
+        torch.testing.assert_close(foreground_loss(together, labels[:, t]), entropy)
+        expected = expected + (entropy + clip_loss(logits, labels[:, t], Weights())) / 3
+    torch.testing.assert_close(loss, expected)
+
+
+def test_gradients_reach_every_parameter_and_steps_lower_the_loss(model):
+    torch.manual_seed(0)
+    model.train()
+    frames, labels = moving_object()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(12):
+        loss, _ = unroll(model, frames, labels, Weights())
+        optimizer.zero_grad()
+        loss.backward()
+        assert [name for name, p in model.named_parameters() if p.grad is None] == []
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0], losses

@@ -157,6 +157,11 @@ class SegmentationModel(nn.Module):
     def segment(self, memory: Memory, features: Features) -> Tensor:
         """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
 
+    def segment_to_learn(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor | None]:
+        """:meth:`segment`, and logits B,1,H,W (float32) of all objects together where the network makes a map of them
+        that is to be scored, too."""
+        return self.segment(memory, features), None
+
 
 def normalise(frames: Tensor) -> Tensor:
     """RGB in 0..1 to what the trunks were trained on."""

@@ -145,6 +145,9 @@ class GIEL(SegmentationModel):
         return new if len(new.times) <= self.config.support else _without(new, surplus(new.times))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
+        return self.segment_to_learn(memory, features)[0]
+
+    def segment_to_learn(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor]:
         assert isinstance(memory, GIELMemory)
         correlation = correlate(features.query, memory.key, self.temporal(features.query, memory.key))
         together = self._together(features, read(memory.value, correlation, features.query.shape[-2:]))
@@ -152,7 +155,7 @@ class GIEL(SegmentationModel):
             self._each(features, read(group, correlation, features.query.shape[-2:]), group.shape[1])
             for group in memory.instance.split(self.config.objects, 1)
         ]
-        return product(torch.cat(each, 1), together)
+        return product(torch.cat(each, 1), together), together
 
     def _together(self, features: Features, found: Tensor) -> Tensor:
         """Logits B,1,H,W of F_global (Eq. 5-6)."""

@@ -185,6 +185,15 @@ def test_the_saved_state_of_a_clip_goes_on_alike(model):
 
 
 @torch.no_grad()
+def test_a_place_is_found_again_before_any_training(model):
+    model.align()
+    frame, masks = torch.rand(1, 3, 64, 64), stripes(1)
+    features = model.encode(frame)
+    memory = model.remember(None, features, frame, masks, other_objects(masks))
+    torch.testing.assert_close(memory.key[:, :, 0], features.query.flatten(2), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 def test_memory_stops_growing_and_the_first_frame_stays(model):
     masks, memory, sizes, first = stripes(2), None, [], None
     for n in range(50):
@@ -210,13 +219,14 @@ def test_the_support_set_is_spread_over_the_clip():
         assert times[0] == 0 and times[-1] == n and max(gaps) <= max(2, 0.6 * n)
 
 
-def test_batch_norm_survives_a_weight_file(model, tmp_path):
+@pytest.mark.parametrize("store", ["fp16", "int8"])
+def test_batch_norm_survives_a_weight_file(model, tmp_path, store):
     model.train()
     masks = stripes(2)
     for _ in range(3):
         model.label_encoder(label_tensors(masks, other_objects(masks)))
     model.label_encoder.norm2.running_var[0] = 1e6  # beyond fp16
-    save_weights(tmp_path / "giel.safetensors", model, extra={"trained": "no"})
+    save_weights(tmp_path / "giel.safetensors", model, store=store, extra={"trained": "no"})
     loaded = load_file(tmp_path / "giel.safetensors").label_encoder.norm2
     assert torch.equal(loaded.running_var, model.label_encoder.norm2.running_var)
 

@@ -76,8 +76,8 @@ class GIELMemory(Memory):
 class GIEL(SegmentationModel):
     """Support and query encoder, label encoder, temporal attention, global and instance branch (Figure 2).
 
-    f_k and f_v of Eq. 3 bear one name for both encoders, and are taken to be one layer each. The two decoders have
-    weights of their own.
+    Inferred: f_k and f_v of Eq. 3, of one name for both encoders, are one layer each; the two decoders have weights of
+    their own; the map that the support encoder sees (3.3) is the sum of the objects' masks, later as at first.
     """
 
     memory = GIELMemory

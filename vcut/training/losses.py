@@ -59,8 +59,8 @@ def clip_loss(logits: Tensor, labels: Tensor, weights: Weights, taught: Tensor |
 def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """L_mask of GIEL Eq. 13: binary cross-entropy of the map of all objects together.
 
-    The other half of Eq. 13, the cross-entropy of labels, is in :func:`clip_loss`; the two count the same there as here
-    (GIEL 3.4: lambda = 1).
+    The other half, the cross-entropy of labels, is in :func:`clip_loss`, where it is over the hardest pixels and Dice
+    joins it, as for every network; lambda is 1, as in 3.4.
 
     Args:
         logits: B,1,H,W.

@@ -11,17 +11,9 @@ class Norm(nn.BatchNorm2d):
     """Batch norm in float32, whatever format the network is in."""
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return functional.batch_norm(
-                x.float(),
-                self.running_mean,
-                self.running_var,
-                self.weight.float(),
-                self.bias.float(),
-                self.training,
-                self.momentum,
-                self.eps,
-            )
+        weight, bias = self.weight.float(), self.bias.float()
+        mean, variance = self.running_mean, self.running_var
+        return functional.batch_norm(x.float(), mean, variance, weight, bias, self.training, self.momentum, self.eps)
 
 
 class LabelEncoder(nn.Module):

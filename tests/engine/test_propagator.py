@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from vcut.engine import propagator as module
 from vcut.engine.preprocess import fit
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime, choose_runtime
@@ -69,7 +68,7 @@ def test_many_objects_in_groups_equal_all_at_once(model, monkeypatch):
     frames, labels = clip(3), blocks(list(range(1, 8)))
     results = []
     for at_once in (3, 100):
-        monkeypatch.setattr(module, "OBJECTS_AT_ONCE", at_once)
+        monkeypatch.setattr(type(model), "objects_at_once", at_once)
         propagator = Propagator(model, CPU, size=70)
         propagator.start(frames[0], labels)
         results.append([propagator.step(frame) for frame in frames[1:]])

@@ -229,7 +229,7 @@ def test_a_clip_can_be_cut_by_any_rule(rule, monkeypatch):
     labels[8:24, 8:40], labels[30:50, 20:60] = 5, 9
     found = []
     for at_once in (1, 8):
-        monkeypatch.setattr("vcut.engine.propagator.OBJECTS_AT_ONCE", at_once)
+        monkeypatch.setattr(type(model), "objects_at_once", at_once)
         propagator = Propagator(model, CPU, size=64, rule=rule)
         propagator.start(rgb[0], labels)
         size = propagator.memory_bytes

@@ -70,6 +70,18 @@ def test_rgmp_trains_by_recurrence_over_five_frames(packs, tmp_path):
     assert load_model(trainer.export()).scales == (0.5, 1.0)
 
 
+def test_the_running_mean_has_the_newest_batch_norm(packs, tmp_path):
+    tiny = {"trunk": "resnet18", "key_channels": 16, "value_channels": 32, "label_channels": 8, "widths": [16, 16, 16]}
+    options = replace(SMALL, architecture="giel", config=tiny, steps=2, video_from=1.0)
+    trainer, _, ended = run(tmp_path, packs, options)
+    norm = trainer.mean.label_encoder.norm1
+    assert ended and not torch.equal(norm.running_var, torch.ones(8))
+    assert torch.equal(norm.running_var, trainer.model.label_encoder.norm1.running_var)
+    resumed = Trainer(tmp_path, None, CPU)
+    assert torch.equal(resumed.mean.label_encoder.norm1.running_var, norm.running_var)
+    assert load_model(trainer.export()).architecture == "giel"
+
+
 def test_a_run_keeps_its_options(packs, tmp_path):
     run(tmp_path, packs, SMALL, seconds=0)
     with pytest.raises(OptionError, match="other options"):

@@ -31,7 +31,8 @@ def train(
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="Of everything drawn.", rich_help_panel=RUN)] = None,
     architecture: Annotated[
-        str | None, typer.Option("--model", help="gam-s, gam, gc, gam-paper, gc-paper.", rich_help_panel=MODEL)
+        str | None,
+        typer.Option("--model", help="gam-s, gam, gc, gam-paper, gc-paper, giel, giel-fast.", rich_help_panel=MODEL),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -16,10 +16,6 @@ from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.times import StageTimes
 
-OBJECTS_AT_ONCE = 8
-"""Objects that go through a model together; more go through in groups, so that memory stays bounded."""
-
-
 LEVELS = 4095
 """Probabilities leave the model in so many steps: finer than any output, and a frame of them packs small."""
 
@@ -244,14 +240,14 @@ class Propagator:
         if self.rule == "union":
             merged = masks.sum(1, keepdim=True).clamp(0, 1)
             masks, others = torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
-        groups = zip(masks.split(OBJECTS_AT_ONCE, 1), others.split(OBJECTS_AT_ONCE, 1), strict=True)
-        past = self.memories or [None] * -(-masks.shape[1] // OBJECTS_AT_ONCE)
+        own, others = (planes.split(self.model.objects_at_once, 1) for planes in (masks, others))
+        past = self.memories or [None] * len(own)
         whole = self._frames % self.every == 0
         self.memories = [
-            self.model.remember(memory, features, frame, own, others)
+            self.model.remember(memory, features, frame, *group)
             if whole or memory is None
-            else self.model.glance(memory, own, others)
-            for memory, (own, others) in zip(past, groups, strict=True)
+            else self.model.glance(memory, *group)
+            for memory, *group in zip(past, own, others, strict=True)
         ]
         self._frames += 1
 

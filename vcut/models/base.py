@@ -126,11 +126,15 @@ class SegmentationModel(nn.Module):
         architecture: name in :mod:`vcut.models.registry`.
         config: its sizes.
         memory: the class of what it remembers.
+        objects_at_once: objects that go through it together when a clip is cut; more go through in groups with a memory
+            each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
+            and sees to the bound itself.
     """
 
     architecture: str
     config: ModelConfig
     memory: ClassVar[type[Memory]]
+    objects_at_once: ClassVar[int] = 8
 
     def align(self) -> None:
         """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get
@@ -162,6 +166,11 @@ class SegmentationModel(nn.Module):
     @abstractmethod
     def segment(self, memory: Memory, features: Features | Picture) -> Tensor:
         """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
+
+    def segment_to_learn(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor | None]:
+        """:meth:`segment`, and logits B,1,H,W (float32) of all objects together where the network makes a map of them
+        that is to be scored, too."""
+        return self.segment(memory, features), None
 
 
 def normalise(frames: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from vcut.errors import OptionError, WeightsError
 from vcut.models.base import ModelConfig, SegmentationModel
 from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
 from vcut.models.gc import GC, NORMALISED, GCConfig
+from vcut.models.giel import GIEL, GIELConfig
 from vcut.models.parts.backbone import Trunk
 from vcut.models.rgmp import LIGHT, RGMP, RGMPConfig
 from vcut.models.stm import STM, STMConfig
@@ -20,9 +21,11 @@ ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelCon
     "gam": (GAM, MEDIUM),
     "gam-paper": (GAM, GAMConfig()),
     "gam-s": (GAM, SMALL),
-    "stm": (STM, STMConfig()),
+    "giel": (GIEL, GIELConfig()),
+    "giel-fast": (GIEL, GIELConfig(refine=False)),
     "rgmp": (RGMP, LIGHT),
     "rgmp-paper": (RGMP, RGMPConfig()),
+    "stm": (STM, STMConfig()),
 }
 """The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""
 

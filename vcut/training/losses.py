@@ -56,6 +56,19 @@ def clip_loss(logits: Tensor, labels: Tensor, weights: Weights, taught: Tensor |
     return loss + dice.mean()
 
 
+def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """L_mask of GIEL Eq. 13: binary cross-entropy of the map of all objects together.
+
+    The other half, the cross-entropy of labels, is in :func:`clip_loss`, where it is over the hardest pixels and Dice
+    joins it, as for every network; lambda is 1, as in 3.4.
+
+    Args:
+        logits: B,1,H,W.
+        labels: B,H,W integers, 0 background.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, (labels > 0)[:, None].to(logits.dtype))
+
+
 def near_edge(labels: Tensor) -> Tensor:
     """B,H,W labels to B,H,W float: 1 where another label is at most ``EDGE // 2`` pixels away."""
     values = labels[:, None].float()
@@ -66,7 +79,7 @@ def near_edge(labels: Tensor) -> Tensor:
 
 def carry(
     model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Sequence[bool] = (), spoilt: float = 0.0
-) -> Iterator[Tensor]:
+) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Carries the first mask through a clip; soft masks are fed on, never thresholded.
 
     Args:
@@ -78,7 +91,8 @@ def carry(
             remembered as it is, and sometimes spoilt as well, as if it had come later.
 
     Yields:
-        For each later frame the label logits B,N+1,H,W after aggregation.
+        For each later frame the label logits B,N+1,H,W after aggregation, and those of all objects together, B,1,H,W,
+        where the model has them (:meth:`vcut.models.base.SegmentationModel.segment_to_learn`).
     """
     batch, length = frames.shape[:2]
     objects = max(1, int(labels.max()))
@@ -95,8 +109,9 @@ def carry(
         memory = model.remember(memory, at(0), frames[:, 0], masks, other_objects(masks))
     for t in range(1, length):
         features = at(t)
-        logits = aggregate_logits(model.segment(memory, features).masked_fill(absent, -100.0))
-        yield logits
+        each, together = model.segment_to_learn(memory, features)
+        logits = aggregate_logits(each.masked_fill(absent, -100.0))
+        yield logits, together
         if t < length - 1:
             masks = logits.softmax(1)[:, 1:]
             if spoilt:
@@ -133,10 +148,12 @@ def unroll(
     taught: list[Tensor | None] = [None] * (frames.shape[1] - 1)
     if teacher is not None:
         with torch.no_grad():
-            taught = list(carry(teacher, frames, labels))
+            taught = [logits for logits, _ in carry(teacher, frames, labels)]
     losses, scores = [], []
-    for t, logits in enumerate(carry(model, frames, labels, glances, spoilt), 1):
+    for t, (logits, together) in enumerate(carry(model, frames, labels, glances, spoilt), 1):
         losses.append(clip_loss(logits, labels[:, t], weights, taught[t - 1]))
+        if together is not None:
+            losses[-1] = losses[-1] + foreground_loss(together, labels[:, t])
         with torch.no_grad():
             scores.append(mean_overlap(logits, labels[:, t]))
     return torch.stack(losses).mean(), torch.stack(scores).mean()

@@ -275,6 +275,8 @@ class Trainer:
         decay = min(self.options.ema, self.step / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - decay)
+            for kept, newest in zip(self.mean.buffers(), self.model.buffers(), strict=True):  # of batch norm
+                kept.copy_(newest)
         return torch.stack([loss.detach(), overlap]).cpu()
 
     def _log(self, progress: Progress) -> None:

@@ -23,7 +23,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 class TensorRecord:
-    """Mixin for dataclasses of tensors (nested records, tuples of tensors and ``None`` allowed)."""
+    """Mixin for dataclasses of tensors (nested records, tuples of tensors, plain values and ``None`` allowed)."""
 
     def map(self, function: Any) -> Self:
         """The same record with ``function`` applied to every tensor in it."""
@@ -33,7 +33,7 @@ class TensorRecord:
             if isinstance(value, Tensor):
                 changed[field.name] = function(value)
             elif isinstance(value, tuple):
-                changed[field.name] = tuple(function(tensor) for tensor in value)
+                changed[field.name] = tuple(function(part) if isinstance(part, Tensor) else part for part in value)
             elif isinstance(value, TensorRecord):
                 changed[field.name] = value.map(function)
         return dataclasses.replace(self, **changed)  # type: ignore[type-var]

@@ -44,3 +44,10 @@ def state_of(path: Path) -> str:
         stat = path.stat()
         return f"{stat.st_size} {stat.st_mtime_ns}"
     return "pattern"
+
+
+def bytes_of(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder; -1 when it is not there."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir())
+    return path.stat().st_size if path.is_file() else -1

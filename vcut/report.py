@@ -15,6 +15,7 @@ import torch
 import vcut
 from vcut.atomic import replacing
 from vcut.errors import VcutError
+from vcut.identity import bytes_of
 from vcut.options import SegmentOptions, plain_options
 from vcut.video.probe import VideoInfo
 from vcut.weights.digest import sha256_once
@@ -81,7 +82,7 @@ def facts(summary: Summary) -> dict[str, Any]:
     return {
         "input": source_facts(summary.info),
         "outputs": [
-            {"path": str(path), "format": name, "bytes": _size(path)}
+            {"path": str(path), "format": name, "bytes": bytes_of(path)}
             for path, name in zip(summary.outputs, summary.formats, strict=True)
         ],
         "objects": [{"id": i, "name": name} for i, name in summary.objects.items()],
@@ -125,8 +126,3 @@ def source_facts(info: VideoInfo) -> dict[str, Any]:
 
 def _exact(value: Fraction | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _size(path: Path) -> int:
-    files = path.iterdir() if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)

@@ -22,9 +22,7 @@ from vcut.batch.storage import fetch, files, is_address, is_remote, place, reach
 from vcut.errors import InputError, OutputError
 from vcut.journal import STATE_FILES, journal_of
 from vcut.video.formats import resolve_outputs
-from vcut.video.place import check_replaceable, sweep
-
-_HIDDEN = ".vcut-tmp-"
+from vcut.video.place import HIDDEN, check_replaceable, sweep
 
 
 class Here:
@@ -104,7 +102,7 @@ class Here:
         if not self._puts:
             return
         self.check(outputs)
-        ending = f"{_HIDDEN}{uuid.uuid4().hex[:8]}"
+        ending = f"{HIDDEN}{uuid.uuid4().hex[:8]}"
         storage = self._target.fs
         hidden: list[str] = []
         final: list[str] = []
@@ -176,7 +174,7 @@ class Here:
             remove([journal.path + name for name in files(journal)], storage)
         if self._job.again:
             for _, out in self._rows:
-                left = storage.glob(f"{glob.escape(out.parent.path)}/.{glob.escape(out.name)}{_HIDDEN}*")
+                left = storage.glob(f"{glob.escape(out.parent.path)}/.{glob.escape(out.name)}{HIDDEN}*")
                 remove([found + name for found in left for name in files(out.with_name(Path(found).name))], storage)
 
     def _keep(self) -> None:

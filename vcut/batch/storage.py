@@ -15,7 +15,7 @@ from typing import Any
 
 from vcut.atomic import replacing
 from vcut.errors import InputError, OptionError, OutputError, VcutError
-from vcut.identity import state_of
+from vcut.identity import bytes_of, state_of
 
 _LIBRARIES = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "s3fs")
 """Whose errors are those of storage, besides OSError."""
@@ -111,9 +111,7 @@ def size_of(path: Path) -> int:
         with reaching(path, OutputError):
             found = files(path)
         return sum(facts["size"] for facts in found.values()) if found else -1
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.iterdir())
-    return path.stat().st_size if path.is_file() else -1
+    return bytes_of(path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -25,7 +25,6 @@ from vcut.models.base import (
     Features,
     Memory,
     ModelConfig,
-    SegmentationModel,
     TensorRecord,
     mask_pairs,
     normalise,
@@ -35,7 +34,7 @@ from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
-from vcut.models.parts.embedding import MaskEmbedding, push_masks
+from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv1, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder, ResNetMaskEncoder
 
@@ -115,7 +114,7 @@ class GAMMemory(Memory):
     masks: Tensor | None
 
 
-class GAM(SegmentationModel):
+class GAM(SeesMasks):
     """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
 
     memory = GAMMemory
@@ -137,11 +136,7 @@ class GAM(SegmentationModel):
         self.mix = conv1(reads * config.value_channels, config.value_channels) if reads > 1 else None
         self.channel_attention = ChannelAttention() if config.channel_attention else None
         self.compress = conv3(config.value_channels, config.widths[0])
-        self.embedding = (
-            MaskEmbedding(config.previous_masks, config.widths[2] // 2, config.widths[2])
-            if config.previous_masks
-            else None
-        )
+        self.embedding = mask_embedding(config.previous_masks, config.widths[2])
         self.decoder = Decoder(channels[:3], config.widths, config.slim, config.fine)
         initialise(self)
         with torch.no_grad():
@@ -172,15 +167,8 @@ class GAM(SegmentationModel):
             context.merge(past.context, new) if past else new,
             reference,
             keyframe if self.config.window else None,
-            push_masks(past and past.masks, both, self.config.previous_masks) if self.embedding else None,
+            self.pushed(past, both),
         )
-
-    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
-        assert isinstance(memory, GAMMemory)
-        if self.embedding is None:
-            return memory
-        both = mask_pairs(masks, others)
-        return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GAMMemory)
@@ -198,7 +186,4 @@ class GAM(SegmentationModel):
         x = (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
         if self.channel_attention:
             x = self.channel_attention(x)
-        embedding = None
-        if self.embedding is not None and memory.masks is not None:
-            embedding = self.embedding(memory.masks.to(x.dtype))
-        return self.decoder(self.compress(x), features, objects, embedding)
+        return self.decoder(self.compress(x), features, objects, self.embedded(memory, x.dtype))

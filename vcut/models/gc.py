@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, mask_pairs, normalise, per_object
+from vcut.models.base import Features, Memory, ModelConfig, mask_pairs, normalise, per_object
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
-from vcut.models.parts.embedding import MaskEmbedding, push_masks
+from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder
 
@@ -71,7 +70,7 @@ class GCMemory(Memory):
     masks: Tensor | None = None
 
 
-class GC(SegmentationModel):
+class GC(SeesMasks):
     """Context encoder (frame + mask), current encoder (frame), context module, STM's decoder."""
 
     memory = GCMemory
@@ -93,11 +92,7 @@ class GC(SegmentationModel):
         self.value = conv3(c16, config.value_channels)
         self.compress = conv3(2 * config.value_channels, config.widths[0])
         self.compress_first = conv3(config.value_channels, config.widths[0]) if config.first else None
-        self.embedding = (
-            MaskEmbedding(config.previous_masks, config.widths[2] // 2, config.widths[2])
-            if config.previous_masks
-            else None
-        )
+        self.embedding = mask_embedding(config.previous_masks, config.widths[2])
         self.decoder = Decoder((c2, c4, c8), config.widths, config.slim, config.fine)
         initialise(self)
         if self.compress_first:
@@ -132,17 +127,10 @@ class GC(SegmentationModel):
             f16 = self.context_encoder(torch.cat([pictures, both[:, :1].to(pictures.dtype)], 1))[3]
             key, value = self.key(f16), self.memory_value(f16)
         new = context.summarise(key, value, self.config.context)
-        seen = push_masks(past and past.masks, both, self.config.previous_masks) if self.embedding else None
+        seen = self.pushed(past, both)
         if past is None:
             return GCMemory(new, new if self.config.first else None, seen)
         return GCMemory(context.merge(past.context, new), past.first, seen)
-
-    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
-        assert isinstance(memory, GCMemory)
-        if self.embedding is None:
-            return memory
-        both = mask_pairs(masks, others)
-        return dataclasses.replace(memory, masks=push_masks(memory.masks, both, self.config.previous_masks))
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GCMemory)
@@ -153,7 +141,4 @@ class GC(SegmentationModel):
         x = self.compress(torch.cat([read.to(local.dtype), local], 1))
         if memory.first is not None and self.compress_first:
             x = x + self.compress_first(context.distribute(query, memory.first, self.config.context).to(local.dtype))
-        embedding = None
-        if self.embedding is not None and memory.masks is not None:
-            embedding = self.embedding(memory.masks.to(x.dtype))
-        return self.decoder(x, features, objects, embedding)
+        return self.decoder(x, features, objects, self.embedded(memory, x.dtype))

@@ -10,6 +10,9 @@ from pathlib import Path
 from vcut.errors import OutputError
 from vcut.video.formats import Format, check_suffix
 
+HIDDEN = ".vcut-tmp-"
+"""In the names of what is not whole yet, after the name it will have; before it stands a dot."""
+
 
 def prepare(out: Path, fmt: Format, source: Path, overwrite: bool) -> None:
     """Check that ``out`` may be written, and make the folders it goes into.
@@ -32,7 +35,7 @@ def prepare(out: Path, fmt: Format, source: Path, overwrite: bool) -> None:
 
 def temporary_path(out: Path, fmt: Format) -> Path:
     """A hidden name in the same folder, so that the move to ``out`` is one rename."""
-    return out.with_name(f".{out.name}.vcut-tmp-{os.getpid()}{fmt.suffix}")
+    return out.with_name(f".{out.name}{HIDDEN}{os.getpid()}{fmt.suffix}")
 
 
 def discard(temporary: Path) -> None:

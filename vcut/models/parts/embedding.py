@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import lru_cache
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vcut.models.base import Memory, SegmentationModel, mask_pairs
 from vcut.models.parts.layers import conv3
 
 MASK_STRIDE = 4
@@ -54,6 +56,7 @@ class MaskEmbedding(nn.Module):
 
     def __init__(self, masks: int, hidden: int, outputs: int) -> None:
         super().__init__()
+        self.count = masks
         widths = (2 * masks + 3, hidden, hidden, hidden, outputs)
         layers: list[nn.Module] = []
         for inputs, width in pairwise(widths):
@@ -64,3 +67,37 @@ class MaskEmbedding(nn.Module):
         """B*N,2*masks,H/4,W/4 to B*N,outputs,H/4,W/4."""
         place = positions(*masks.shape[-2:], masks.device, masks.dtype)
         return self.layers(torch.cat([masks, place.expand(masks.shape[0], -1, -1, -1)], 1))
+
+
+class SeesMasks(SegmentationModel):
+    """A model whose decoder may see the last soft masks.
+
+    Its memory has a field ``masks``: B*N,2*count,H/4,W/4 (:func:`push_masks`), or ``None`` where it does not.
+
+    Attributes:
+        embedding: the masks' way into the decoder, made by :func:`mask_embedding`.
+    """
+
+    embedding: MaskEmbedding | None
+
+    def pushed(self, memory: Memory | None, pairs: Tensor) -> Tensor | None:
+        """The masks to be kept after a frame's B*N,2,H,W (:func:`vcut.models.base.mask_pairs`)."""
+        if self.embedding is None:
+            return None
+        return push_masks(None if memory is None else memory.masks, pairs, self.embedding.count)
+
+    def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
+        if self.embedding is None:
+            return memory
+        return dataclasses.replace(memory, masks=self.pushed(memory, mask_pairs(masks, others)))
+
+    def embedded(self, memory: Memory, dtype: torch.dtype) -> Tensor | None:
+        """What the decoder takes of the masks, B*N,C,H/4,W/4."""
+        if self.embedding is None or memory.masks is None:
+            return None
+        return self.embedding(memory.masks.to(dtype))
+
+
+def mask_embedding(count: int, width: int) -> MaskEmbedding | None:
+    """The module for so many past masks and a decoder of so many channels at stride 4; ``None`` for none."""
+    return MaskEmbedding(count, width // 2, width) if count else None

@@ -192,6 +192,30 @@ def test_a_batch_is_determined_by_its_step(packs):
     assert torch.equal(render(scenes, 64)[0], a[0])
 
 
+def test_first_frames_apart_are_another_time_and_make_clips_a_frame_longer(packs):
+    options = TrainOptions(steps=40, batch=2, size=64, clip=3, long_clip=3, video_from=0, video=1, apart=0.5)
+    batches = Batches(ClipMaker(packs), options, drawn=False)
+    lengths = [len(batches[step][0].layers[0].path.centre) for step in range(40)]
+    given = [options.given(step) for step in range(40)]
+    assert lengths == [2 + count for count in given] and 10 < given.count(2) < 30
+
+    def moves(apart: bool) -> tuple[float, float]:
+        scenes = [ClipMaker(packs).scene(np.random.default_rng(n), 4, 1, False, apart) for n in range(80)]
+        steps = np.mean(
+            [
+                np.linalg.norm(scene.layers[0].path.centre[1:] - scene.layers[0].path.centre[:-1], axis=1)
+                for scene in scenes
+            ],
+            0,
+        )
+        return float(steps[0]), float(steps[1:].mean())
+
+    first, later = moves(apart=True)
+    assert first > 2 * later
+    first, later = moves(apart=False)
+    assert 0.5 < first / later < 2
+
+
 def test_larger_frames_show_more_instead_of_the_same_from_closer(packs):
     def seen(size: int) -> float:
         maker = ClipMaker(packs, (), size)

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from vcut.models.base import Picture, SegmentationModel
+from vcut.models.rgmp import RGMPMemory
 from vcut.training.drift import drift
+from vcut.training.losses import carry
 
 
 @pytest.fixture
@@ -47,3 +50,48 @@ def test_it_follows_from_the_seed_and_lets_gradients_pass(masks: Tensor) -> None
     assert torch.equal(first, again)
     again.square().sum().backward()
     assert float(asked.grad.abs().sum()) > 0
+
+
+class Recorder(SegmentationModel):
+    """Remembers which masks it was shown, and predicts the last ones."""
+
+    architecture = "recorder"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Tensor] = []
+
+    def trunks(self) -> list:
+        return []
+
+    def encode(self, frames: Tensor) -> Picture:
+        return Picture(frames)
+
+    def remember(self, memory, features, frames, masks, others):
+        self.shown.append(masks)
+        return memory or RGMPMemory((), masks)
+
+    def glance(self, memory, masks, others):
+        return memory
+
+    def segment(self, memory, features: Picture) -> Tensor:
+        return 8 * self.shown[-1] - 4
+
+
+def test_the_second_mask_of_clips_with_a_first_frame_apart_is_given_and_not_judged() -> None:
+    labels = torch.zeros(2, 4, 32, 32, dtype=torch.long)
+    for t in range(4):
+        labels[:, t, 8:24, 4 + 4 * t : 16 + 4 * t] = 1
+    frames = torch.rand(2, 4, 3, 32, 32)
+    model = Recorder()
+    predicted = list(carry(model, frames, labels, given=2))
+    assert len(predicted) == 2
+    assert torch.equal(model.shown[0][:, 0], (labels[:, 0] == 1).float())
+    assert torch.equal(model.shown[1][:, 0], (labels[:, 1] == 1).float())
+    assert torch.equal(predicted[0][0].argmax(1), labels[:, 1])
+
+    torch.manual_seed(0)
+    spoilt = Recorder()
+    list(carry(spoilt, frames, labels, spoilt=1.0, given=2))
+    assert torch.equal(spoilt.shown[0], model.shown[0]), "the first is remembered as it is"
+    assert not torch.equal(spoilt.shown[1], model.shown[1]), "the second as the network's own might be"

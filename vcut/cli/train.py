@@ -70,6 +70,10 @@ def train(
     glance: Annotated[
         float | None, typer.Option(help="Share of frames not remembered in full.", rich_help_panel=CLIPS)
     ] = None,
+    apart: Annotated[
+        float | None,
+        typer.Option(help="Share of batches whose first frame is long before the others.", rich_help_panel=CLIPS),
+    ] = None,
     drift: Annotated[
         float | None,
         typer.Option(help="Share of masks that are spoilt before they are remembered.", rich_help_panel=CLIPS),
@@ -126,6 +130,7 @@ def train(
         "two_objects": two_objects,
         "three_objects": three_objects,
         "glance": glance,
+        "apart": apart,
         "drift": drift,
         "without": AUGMENTATIONS if without == "all" else tuple(without.split(",")) if without else None,
         "rate": rate,

@@ -25,6 +25,9 @@ MARGIN = 2
 OVERVIEW = 1.6
 """A view of a video frame reads at most so many times its own half side around its centre."""
 
+LONG = 9
+"""A first frame that is apart lies fewer steps of a still's movement than this before the second, plus one."""
+
 USUAL_SIZE = 256
 """Side of frames at which the ranges of closeness are given, pixels."""
 
@@ -59,15 +62,21 @@ class ClipMaker:
         video = packs["video"]
         self.walks = [clip for clip in video.clips if any(len(video.objects(i, 0.002, 0.6)) for i in clip)]
 
-    def scene(self, rng: np.random.Generator, length: int, targets: int, video: bool) -> Scene:
-        """One clip of ``length`` frames with at most ``targets`` targets, from video or from stills."""
-        take = self._from_video(rng, length) if video else self._from_stills(rng, length)
+    def scene(self, rng: np.random.Generator, length: int, targets: int, video: bool, apart: bool = False) -> Scene:
+        """One clip of ``length`` frames with at most ``targets`` targets, from video or from stills.
+
+        With ``apart`` the first frame is long before (or after) the others, which follow one another as ever.
+        """
+        times = np.arange(length)
+        if apart:
+            times[1:] += rng.integers(1, LONG)
+        take = self._from_video(rng, times) if video else self._from_stills(rng, times)
         layers = [take.layer]
         pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2)))
         for _ in range(max(pastes, not take.identifier)):
-            layers += self._paste(rng, length, 1 + sum(len(x.things) for x in layers), video)
+            layers += self._paste(rng, times, 1 + sum(len(x.things) for x in layers), video)
         if "twin" in self.kinds and take.identifier and rng.random() < 0.25:
-            layers.append(self._twin(rng, length, 1 + sum(len(x.things) for x in layers), take))
+            layers.append(self._twin(rng, times, 1 + sum(len(x.things) for x in layers), take))
         things = 1 + rng.permutation(sum(len(x.things) for x in layers))
         if "occlusion" in self.kinds and rng.random() < 0.25:
             layers.append(self._occluder(rng, length, layers))
@@ -78,7 +87,7 @@ class ClipMaker:
         motion = draw_motion(rng)
         return zooming(motion) if "zoom" in self.kinds and rng.random() < 0.15 else motion
 
-    def _from_stills(self, rng: np.random.Generator, length: int) -> _Take:
+    def _from_stills(self, rng: np.random.Generator, times: np.ndarray) -> _Take:
         """A picture that moves as a whole; its objects are the first things of the scene."""
         plain = len(self.packs["backgrounds"]) and rng.random() < 0.15
         pack = self.packs["backgrounds" if plain else "stills"]
@@ -96,7 +105,7 @@ class ClipMaker:
         half = min(h, w) / 2 * _closeness(rng, 0.35 * self.near, 1.15)
         aspect = np.exp(rng.uniform(-0.15, 0.15))
         extent = (half * aspect, half / aspect)
-        path = draw_path(rng, length, self._motion_of(rng), anchor, start, extent)
+        path = draw_path(rng, times, self._motion_of(rng), anchor, start, extent)
         numbered = np.zeros_like(mask)
         for k, i in enumerate(ids, 1):
             numbered[mask == i] = k
@@ -104,11 +113,11 @@ class ClipMaker:
         layer = Layer(pack.image(index)[None], numbered[None], things, path, whole=True)
         return _Take(layer, pack, np.array([index]), ids[0] if ids else 0, extent)
 
-    def _from_video(self, rng: np.random.Generator, length: int) -> _Take:
+    def _from_video(self, rng: np.random.Generator, times: np.ndarray) -> _Take:
         """Frames of one clip with random skips, forwards or backwards, seen through a view that follows the object."""
         pack = self.packs["video"]
         clip = pack.clips[int(rng.integers(len(pack.clips)))]
-        chosen = _frames(rng, clip, length)
+        chosen = _frames(rng, clip, times)
         h, w = pack.sizes[chosen[0]]
         centres: list[tuple[float, float]] = []
         for index in chosen:
@@ -121,11 +130,11 @@ class ClipMaker:
         aspect = np.exp(rng.uniform(-0.2, 0.2))
         half_x, half_y = half * aspect, half / aspect
         eye = np.clip(eye, (half_x * 0.8, half_y * 0.8), (w - half_x * 0.8, h - half_y * 0.8))
-        pose = draw_path(rng, 1, draw_motion(rng), (0.0, 0.0), (0.0, 0.0), (half_x, half_y))
+        pose = draw_path(rng, np.arange(1), draw_motion(rng), (0.0, 0.0), (0.0, 0.0), (half_x, half_y))
         left, top = np.maximum(eye.min(0) - OVERVIEW * np.array([half_x, half_y]), 0).astype(int)
         right, bottom = np.ceil(eye.max(0) + OVERVIEW * np.array([half_x, half_y])).astype(int)
         view = (slice(top, min(bottom, h)), slice(left, min(right, w)))
-        path = Path(eye - (left, top), *(np.repeat(x, length, 0) for x in (pose.centre, pose.linear, pose.warp)))
+        path = Path(eye - (left, top), *(np.repeat(x, len(times), 0) for x in (pose.centre, pose.linear, pose.warp)))
         layer = Layer(
             np.stack([pack.image(i)[view] for i in chosen]),
             np.stack([pack.mask(i)[view] > 0 for i in chosen]).astype(np.uint8),
@@ -135,11 +144,11 @@ class ClipMaker:
         )
         return _Take(layer, pack, chosen, 1, (half_x, half_y), clip)
 
-    def _paste(self, rng: np.random.Generator, length: int, number: int, video: bool) -> list[Layer]:
+    def _paste(self, rng: np.random.Generator, times: np.ndarray, number: int, video: bool) -> list[Layer]:
         """An object of another still (or video) moves over the scene; now and then its twin does, too."""
         if video and self.walks and rng.random() < 0.3:
             clip = self.walks[int(rng.integers(len(self.walks)))]
-            rgb, ids = self._cut_walk(self.packs["video"], _frames(rng, clip, length))
+            rgb, ids = self._cut_walk(self.packs["video"], _frames(rng, clip, times))
         else:
             pack = self.packs["stills"]
             index = int(rng.choice(self.usable))
@@ -150,24 +159,24 @@ class ClipMaker:
         layers: list[Layer] = []
         for n in range(2 if "twin" in self.kinds and rng.random() < 0.2 else 1):
             start = tuple(rng.uniform(-0.75, 0.75, 2) if number > 1 else rng.uniform(-0.4, 0.4, 2))
-            path = draw_path(rng, length, self._motion_of(rng), (w / 2, h / 2), start, (half, half))
-            behind, shown = rng.random() < 0.25, self._shown(rng, length)
+            path = draw_path(rng, times, self._motion_of(rng), (w / 2, h / 2), start, (half, half))
+            behind, shown = rng.random() < 0.25, self._shown(rng, len(times))
             layers.append(Layer(rgb, ids, (number + n,), path, behind=behind, shown=shown, tint=tint))
         return layers
 
-    def _twin(self, rng: np.random.Generator, length: int, number: int, take: _Take) -> Layer:
+    def _twin(self, rng: np.random.Generator, times: np.ndarray, number: int, take: _Take) -> Layer:
         """The scene's own object once more: of a still as it is, of a video at another time."""
         if take.clip is None:
             rgb, ids = _cut(take.pack, take.pictures, take.identifier)
         else:
-            rgb, ids = self._cut_walk(take.pack, _frames(rng, take.clip, length))
+            rgb, ids = self._cut_walk(take.pack, _frames(rng, take.clip, times))
         h, w = ids.shape[1:]
         zoom = rng.uniform(0.8, 1.25)
         start = tuple(rng.uniform(-0.9, 0.9, 2))
         extent = (take.extent[0] * zoom, take.extent[1] * zoom)
-        path = draw_path(rng, length, draw_motion(rng), (w / 2, h / 2), start, extent)
+        path = draw_path(rng, times, draw_motion(rng), (w / 2, h / 2), start, extent)
         tint = colour_matrix(rng, 0.15)
-        behind, shown = rng.random() < 0.5, self._shown(rng, length)
+        behind, shown = rng.random() < 0.5, self._shown(rng, len(times))
         return Layer(rgb, ids, (number,), path, behind=behind, shown=shown, tint=tint)
 
     def _shown(self, rng: np.random.Generator, length: int) -> np.ndarray | None:
@@ -188,7 +197,7 @@ class ClipMaker:
         h, w = ids.shape[1:]
         half = max(h, w) / 2 / rng.uniform(0.3, 0.9)
         over = layers[int(rng.integers(len(layers)))].path
-        path = draw_path(rng, length, draw_motion(rng), (w / 2, h / 2), (0.0, 0.0), (half, half))
+        path = draw_path(rng, np.arange(length), draw_motion(rng), (w / 2, h / 2), (0.0, 0.0), (half, half))
         when = rng.uniform(1, max(1, length - 1))
         angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.0)
         heading = speed * np.array([np.cos(angle), np.sin(angle)])
@@ -205,8 +214,12 @@ def _closeness(rng: np.random.Generator, near: float, far: float) -> float:
     return float(np.exp(rng.uniform(np.log(near), np.log(far))))
 
 
-def _frames(rng: np.random.Generator, clip: np.ndarray, length: int) -> np.ndarray:
-    """``length`` pictures of a clip in their order or against it, with random skips."""
+def _frames(rng: np.random.Generator, clip: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Pictures of a clip for some frames, in their order or against it, with random skips; the first one is any of
+    the clip if it is apart."""
+    if len(times) > 1 and times[1] > 1:
+        return np.concatenate([rng.choice(clip, 1), _frames(rng, clip, np.arange(len(times) - 1))])
+    length = len(times)
     skips = rng.integers(1, 1 + int(rng.choice((1, 2, 4))), length - 1)
     while skips.sum() >= len(clip):
         skips = np.maximum(skips - 1, 0)
@@ -253,6 +266,6 @@ class Batches(Dataset):
         options = self.options
         rng = np.random.default_rng((options.seed, step))
         targets = options.draw_targets(rng)
-        length, share = options.length(step), options.video_share(step)
-        scenes = [self.maker.scene(rng, length, targets, rng.random() < share) for _ in range(options.batch)]
+        length, share, apart = options.length(step), options.video_share(step), options.given(step) > 1
+        scenes = [self.maker.scene(rng, length, targets, rng.random() < share, apart) for _ in range(options.batch)]
         return render(scenes, options.size) if self.drawn else scenes

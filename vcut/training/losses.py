@@ -78,21 +78,27 @@ def near_edge(labels: Tensor) -> Tensor:
 
 
 def carry(
-    model: SegmentationModel, frames: Tensor, labels: Tensor, glances: Sequence[bool] = (), spoilt: float = 0.0
+    model: SegmentationModel,
+    frames: Tensor,
+    labels: Tensor,
+    glances: Sequence[bool] = (),
+    spoilt: float = 0.0,
+    given: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Carries the first mask through a clip; soft masks are fed on, never thresholded.
+    """Carries the first masks through a clip; soft masks are fed on, never thresholded.
 
     Args:
         model: any.
         frames: B,T,3,H,W in 0..1.
-        labels: B,T,H,W integers in 0..N, of which only the first frame is looked at (and the N of all).
+        labels: B,T,H,W integers in 0..N, of which only the given frames are looked at (and the N of all).
         glances: for each frame, whether only its masks are kept, as the engine does between remembered frames.
         spoilt: share of the masks that are not kept as they are (:mod:`vcut.training.drift`). The first one is always
-            remembered as it is, and sometimes spoilt as well, as if it had come later.
+            remembered as it is and, where no other is given, once more, spoilt as if it had come later.
+        given: frames whose masks are known. That of the first is remembered as it is, others as predicted ones are.
 
     Yields:
-        For each later frame the label logits B,N+1,H,W after aggregation, and those of all objects together, B,1,H,W,
-        where the model has them (:meth:`vcut.models.base.SegmentationModel.segment_to_learn`).
+        For each frame after those the label logits B,N+1,H,W after aggregation, and those of all objects together,
+        B,1,H,W, where the model has them (:meth:`vcut.models.base.SegmentationModel.segment_to_learn`).
     """
     batch, length = frames.shape[:2]
     objects = max(1, int(labels.max()))
@@ -101,19 +107,25 @@ def carry(
     def at(t: int) -> Features:
         return all_features.map(lambda x: x.unflatten(0, (batch, length))[:, t])
 
-    masks = functional.one_hot(labels[:, 0].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
+    def truth(t: int) -> Tensor:
+        return functional.one_hot(labels[:, t].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
+
+    masks = truth(0)
     absent = (masks.sum((2, 3)) == 0)[:, :, None, None]
     memory = model.remember(None, at(0), frames[:, 0], masks, other_objects(masks))
-    if spoilt:
+    if spoilt and given == 1:
         masks = drift(masks, spoilt)
         memory = model.remember(memory, at(0), frames[:, 0], masks, other_objects(masks))
     for t in range(1, length):
         features = at(t)
-        each, together = model.segment_to_learn(memory, features)
-        logits = aggregate_logits(each.masked_fill(absent, -100.0))
-        yield logits, together
-        if t < length - 1:
+        if t < given:
+            masks = truth(t).masked_fill(absent, 0.0)
+        else:
+            each, together = model.segment_to_learn(memory, features)
+            logits = aggregate_logits(each.masked_fill(absent, -100.0))
+            yield logits, together
             masks = logits.softmax(1)[:, 1:]
+        if t < length - 1:
             if spoilt:
                 masks = drift(masks, spoilt)
             others = other_objects(masks)
@@ -131,8 +143,9 @@ def unroll(
     teacher: SegmentationModel | None = None,
     glances: Sequence[bool] = (),
     spoilt: float = 0.0,
+    given: int = 1,
 ) -> tuple[Tensor, Tensor]:
-    """Scores every later frame of a clip.
+    """Scores every frame of a clip after those that are given.
 
     Args:
         model: what is trained.
@@ -140,18 +153,18 @@ def unroll(
         labels: B,T,H,W integers in 0..N.
         weights: of the parts of the loss.
         teacher: carries the same masks, and its soft ones are learnt.
-        glances, spoilt: see :func:`carry`.
+        glances, spoilt, given: see :func:`carry`.
 
     Returns:
-        Mean loss of the T-1 predicted frames, and their mean intersection over union (of all targets in the batch).
+        Mean loss of the predicted frames, and their mean intersection over union (of all targets in the batch).
     """
-    taught: list[Tensor | None] = [None] * (frames.shape[1] - 1)
+    taught: list[Tensor | None] = [None] * (frames.shape[1] - given)
     if teacher is not None:
         with torch.no_grad():
-            taught = [logits for logits, _ in carry(teacher, frames, labels)]
+            taught = [logits for logits, _ in carry(teacher, frames, labels, given=given)]
     losses, scores = [], []
-    for t, (logits, together) in enumerate(carry(model, frames, labels, glances, spoilt), 1):
-        losses.append(clip_loss(logits, labels[:, t], weights, taught[t - 1]))
+    for t, (logits, together) in enumerate(carry(model, frames, labels, glances, spoilt, given), given):
+        losses.append(clip_loss(logits, labels[:, t], weights, taught[t - given]))
         if together is not None:
             losses[-1] = losses[-1] + foreground_loss(together, labels[:, t])
         with torch.no_grad():

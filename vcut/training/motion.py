@@ -43,7 +43,7 @@ def walk(rng: np.random.Generator, frames: int, spread: float, shape: tuple[int,
 
 def draw_path(
     rng: np.random.Generator,
-    frames: int,
+    times: np.ndarray,
     motion: Motion,
     anchor: tuple[float, float],
     start: tuple[float, float],
@@ -53,13 +53,14 @@ def draw_path(
     """A random walk of poses.
 
     Args:
-        frames: T.
+        times: T ascending numbers from 0 on: how many steps of the walk lie before each frame.
         motion: pace of the walk.
         anchor: the layer's pixel that ``start`` is about.
         start: where the anchor begins, in -1..1.
         extent: layer pixels (x, y) that half the output's side spans in the first frame.
         flip: mirrored; drawn when left out.
     """
+    frames = int(times[-1]) + 1
     turn = np.radians(rng.uniform(-20, 20) * (rng.random() < 0.5) + walk(rng, frames, motion.turn))
     zoom = np.exp(walk(rng, frames, motion.scale)).clip(0.4, 2.5)
     shear = rng.uniform(-0.1, 0.1) + walk(rng, frames, motion.shear).clip(-0.4, 0.4)
@@ -69,4 +70,5 @@ def draw_path(
     linear = linear * np.array([[extent[0] * (-1.0 if mirror else 1.0)], [extent[1]]])
     centre = np.array(start) + walk(rng, frames, 2 * motion.shift, (2,))
     warp = rng.normal(0, motion.warp, (1, 2, KNOTS, KNOTS)) + walk(rng, frames, motion.warp, (2, KNOTS, KNOTS))
-    return Path(np.broadcast_to(np.array(anchor, float), (frames, 2)), centre, linear, warp)
+    anchors = np.broadcast_to(np.array(anchor, float), (len(times), 2))
+    return Path(anchors, centre[times], linear[times], warp[times])

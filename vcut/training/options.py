@@ -31,6 +31,8 @@ class TrainOptions:
         video_from, video: after the share ``video_from`` of the steps, the share ``video`` of clips comes from video.
         two_objects, three_objects: shares of batches with two or three targets a clip instead of one.
         glance: share of the frames whose masks alone are kept, as between the frames that a model remembers.
+        apart: share of the batches whose first frames lie long before the others. Their clips have a frame more, as the
+            mask of the second one is given, too (spoilt as ``drift`` says), in place of the network's own in use.
         drift: share of the masks that are spoilt before they are remembered (:mod:`vcut.training.drift`).
         without: augmentations left out, of ``AUGMENTATIONS``.
         rate: highest learning rate (AdamW).
@@ -58,6 +60,7 @@ class TrainOptions:
     two_objects: float = 0.4
     three_objects: float = 0.1
     glance: float = 0.0
+    apart: float = 0.0
     drift: float = 0.0
     without: tuple[str, ...] = ()
     rate: float = 2e-4
@@ -84,6 +87,7 @@ class TrainOptions:
             "two_objects",
             "three_objects",
             "glance",
+            "apart",
             "drift",
             "hard",
             "ema",
@@ -109,7 +113,11 @@ class TrainOptions:
 
     def length(self, step: int) -> int:
         """Frames a clip at a step."""
-        return self.long_clip if step >= self.long_from * self.steps else self.clip
+        return (self.long_clip if step >= self.long_from * self.steps else self.clip) + self.given(step) - 1
+
+    def given(self, step: int) -> int:
+        """Frames whose masks are known at a step: 1, or 2 where the first one is apart."""
+        return 1 + (self.apart > 0 and np.random.default_rng((self.seed, step, 1)).random() < self.apart)
 
     def video_share(self, step: int) -> float:
         """Share of video clips at a step."""

@@ -265,7 +265,14 @@ class Trainer:
         glances = (torch.rand(frames.shape[1]) < self.options.glance).tolist()
         with self.runtime.autocast():
             loss, overlap = unroll(
-                self.model, frames.float() / 255, labels, self.weights, self.teacher, glances, self.options.drift
+                self.model,
+                frames.float() / 255,
+                labels,
+                self.weights,
+                self.teacher,
+                glances,
+                self.options.drift,
+                self.options.given(self.step),
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

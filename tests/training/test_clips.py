@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vcut.errors import InputError
+from vcut.errors import InputError, OptionError
 from vcut.training.clips import Batches, ClipMaker
 from vcut.training.motion import KNOTS
 from vcut.training.options import AUGMENTATIONS, TrainOptions
@@ -214,6 +214,22 @@ def test_first_frames_apart_are_another_time_and_make_clips_a_frame_longer(packs
     assert first > 2 * later
     first, later = moves(apart=False)
     assert 0.5 < first / later < 2
+
+
+def test_stills_move_as_a_whole_or_have_objects_pasted_on_them_or_either(packs):
+    def targets_of(stills: str) -> list[tuple[bool, bool]]:
+        """Whether the picture's own objects, and cut-outs, can be targets, for each clip."""
+        maker = ClipMaker(packs, (), stills=stills)
+        scenes = [maker.scene(np.random.default_rng(seed), 3, 2, False) for seed in range(60)]
+        return [(bool(s.layers[0].things), any(layer.things for layer in s.layers[1:])) for s in scenes]
+
+    assert set(targets_of("moved")) == {(True, False)}
+    assert set(targets_of("pasted")) == {(False, True)}
+    either = targets_of("either")
+    assert set(either) == {(True, False), (False, True)} and 15 < either.count((True, False)) < 45
+    assert (True, True) in targets_of("mixed")
+    with pytest.raises(OptionError, match="unknown --stills"):
+        TrainOptions(stills="both")
 
 
 def test_larger_frames_show_more_instead_of_the_same_from_closer(packs):

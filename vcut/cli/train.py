@@ -63,6 +63,13 @@ def train(
     video_from: Annotated[
         float | None, typer.Option(help="Share of the steps before video.", rich_help_panel=CLIPS)
     ] = None,
+    stills: Annotated[
+        str | None,
+        typer.Option(
+            help="How clips are made of stills: mixed, moved, pasted, either (RGMP's strategies 1, 2, both).",
+            rich_help_panel=CLIPS,
+        ),
+    ] = None,
     two_objects: Annotated[
         float | None, typer.Option(help="Share of batches with two targets a clip.", rich_help_panel=CLIPS)
     ] = None,
@@ -127,6 +134,7 @@ def train(
         "long_from": long_from,
         "video": video,
         "video_from": video_from,
+        "stills": stills,
         "two_objects": two_objects,
         "three_objects": three_objects,
         "glance": glance,

@@ -51,10 +51,18 @@ class ClipMaker:
         packs: see :func:`vcut.training.pack.open_packs`.
         kinds: the augmentations that may occur, of ``AUGMENTATIONS``; motion, colour and pasted objects always do.
         size: side of the frames that clips are drawn at: larger ones show more, not the same from closer.
+        stills: how clips are made of stills, of ``STILLS``.
     """
 
-    def __init__(self, packs: dict[str, Pack], kinds: Collection[str] = AUGMENTATIONS, size: int = USUAL_SIZE) -> None:
+    def __init__(
+        self,
+        packs: dict[str, Pack],
+        kinds: Collection[str] = AUGMENTATIONS,
+        size: int = USUAL_SIZE,
+        stills: str = "mixed",
+    ) -> None:
         self.packs = packs
+        self.stills = stills
         self.near = min(2.0, max(1.0, size / USUAL_SIZE))
         self.kinds = frozenset(kinds)
         stills = packs["stills"]
@@ -70,9 +78,12 @@ class ClipMaker:
         times = np.arange(length)
         if apart:
             times[1:] += rng.integers(1, LONG)
-        take = self._from_video(rng, times) if video else self._from_stills(rng, times)
+        made = "mixed" if video else self.stills
+        if made == "either":
+            made = "moved" if rng.random() < 0.5 else "pasted"
+        take = self._from_video(rng, times) if video else self._from_stills(rng, times, made)
         layers = [take.layer]
-        pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2)))
+        pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2))) if made != "moved" else 0
         for _ in range(max(pastes, not take.identifier)):
             layers += self._paste(rng, times, 1 + sum(len(x.things) for x in layers), video)
         if "twin" in self.kinds and take.identifier and rng.random() < 0.25:
@@ -87,16 +98,17 @@ class ClipMaker:
         motion = draw_motion(rng)
         return zooming(motion) if "zoom" in self.kinds and rng.random() < 0.15 else motion
 
-    def _from_stills(self, rng: np.random.Generator, times: np.ndarray) -> _Take:
-        """A picture that moves as a whole; its objects are the first things of the scene."""
-        plain = len(self.packs["backgrounds"]) and rng.random() < 0.15
+    def _from_stills(self, rng: np.random.Generator, times: np.ndarray, made: str) -> _Take:
+        """A picture that moves as a whole; its objects are the first things of the scene, if they are not pasted."""
+        share = {"mixed": 0.15, "moved": 0.0, "pasted": 0.5}[made]
+        plain = len(self.packs["backgrounds"]) and rng.random() < share
         pack = self.packs["backgrounds" if plain else "stills"]
         index = int(rng.integers(len(pack))) if plain else int(rng.choice(self.usable))
         mask = pack.mask(index)
         h, w = mask.shape
         ids = pack.objects(index, 0.003, 0.9)
         rng.shuffle(ids)
-        ids = ids[:3]
+        ids = ids[:3] if made != "pasted" else []
         anchor, start = (w / 2, h / 2), (0.0, 0.0)
         if ids:
             ys, xs = np.nonzero(mask == ids[0])

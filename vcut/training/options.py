@@ -15,6 +15,11 @@ AUGMENTATIONS = ("occlusion", "vanish", "twin", "zoom", "motion-blur", "jpeg", "
 for some frames; a second one that looks the same; movement towards the camera; blur of movement; blocks of lossy
 compression; changing light."""
 
+STILLS = ("mixed", "moved", "pasted", "either")
+"""How clips are made of stills. Mixed: a picture moves, and others' objects over it, as much targets as its own. Moved:
+a picture moves as a whole (RGMP 3.2, strategy 1). Pasted: cut-outs move over a background (strategy 2). Either: moved
+or pasted, with equal chance (as RGMP is trained)."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -29,6 +34,7 @@ class TrainOptions:
         clip: frames a clip at first.
         long_clip, long_from: frames a clip after the share ``long_from`` of the steps.
         video_from, video: after the share ``video_from`` of the steps, the share ``video`` of clips comes from video.
+        stills: how clips are made of stills, of ``STILLS``.
         two_objects, three_objects: shares of batches with two or three targets a clip instead of one.
         glance: share of the frames whose masks alone are kept, as between the frames that a model remembers.
         apart: share of the batches whose first frames lie long before the others. Their clips have a frame more, as the
@@ -57,6 +63,7 @@ class TrainOptions:
     long_from: float = 0.6
     video_from: float = 0.3
     video: float = 0.5
+    stills: str = "mixed"
     two_objects: float = 0.4
     three_objects: float = 0.1
     glance: float = 0.0
@@ -101,6 +108,8 @@ class TrainOptions:
         unknown = sorted(set(self.without) - set(AUGMENTATIONS))
         if unknown:
             raise OptionError(f"--without: unknown '{unknown[0]}'", f"known ones: {', '.join(AUGMENTATIONS)}")
+        if self.stills not in STILLS:
+            raise OptionError(f"unknown --stills '{self.stills}'", f"known ones: {', '.join(STILLS)}")
         if not 0 <= self.frozen <= 4:
             raise OptionError(f"--frozen {self.frozen}: the frame encoder has four stages", "give 0 to 4")
         if bool(self.teacher) != (self.distil > 0):

@@ -246,17 +246,19 @@ class Trainer:
     def _batches(self, packs: dict[str, Pack], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels on the device: drawn by the loader for a CPU, and on a GPU by the GPU."""
         on_cpu = self.device.type == "cpu"
-        batches = Batches(ClipMaker(packs, self.options.augmentations, self.options.size), self.options, drawn=on_cpu)
+        options = self.options
+        maker = ClipMaker(packs, options.augmentations, options.size, options.stills)
+        batches = Batches(maker, options, drawn=on_cpu)
         loader = DataLoader(
             batches,
             batch_size=None,
-            sampler=range(self.step, self.options.steps),
+            sampler=range(self.step, options.steps),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             worker_init_fn=_set_up_loader,
         )
         for batch in loader:
-            yield batch if on_cpu else render(batch, self.options.size, self.device)
+            yield batch if on_cpu else render(batch, options.size, self.device)
 
     def _advance(self, frames: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns loss and overlap on the CPU."""

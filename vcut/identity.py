@@ -27,6 +27,7 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
         "network (--weights)": sha256_once(weights),
         "device or --dtype": runtime.name,
         "--size": str(options.size),
+        "--finetune-first": str(options.finetune),
         "--start or --end": f"{options.span}",
         "--rate": str(options.rate),
         "choice to --tone-map": str(options.tone_map),

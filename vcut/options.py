@@ -15,6 +15,7 @@ from vcut.video.span import WHOLE, Span
 MIN_SIZE = 64
 MAX_SIZE = 4320
 DEFAULT_SIZE = 480
+MAX_FINETUNE = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class SegmentOptions:
         overwrite: replace an output that is there.
         edges: what the objects' edges are to look like.
         names: a JSON file of what objects are called, ``{"1": "dog"}``; the one beside the mask when ``None``.
+        finetune: steps of fine-tuning the network on the first frame before it begins.
         resume: go on with a run of this that was stopped, if there is one.
         report: a JSON file to write about the run.
 
@@ -68,6 +70,7 @@ class SegmentOptions:
     overwrite: bool = False
     edges: MatteOptions = DEFAULT_EDGES
     names: Path | None = None
+    finetune: int = 0
     resume: bool = False
     report: Path | None = None
 
@@ -77,6 +80,12 @@ class SegmentOptions:
             raise OptionError("a clip from a pipe has no name to go by", "say where the result goes with --output")
         if str(self.input) == "-" and self.resume:
             raise OptionError("a clip from a pipe cannot be gone on with", "leave --resume out")
+        if not 0 <= self.finetune <= MAX_FINETUNE:
+            raise OptionError(f"--finetune-first {self.finetune} is out of range", f"give 0 to {MAX_FINETUNE} steps")
+        if str(self.input) == "-" and self.finetune:
+            raise OptionError(
+                "a clip from a pipe has no first frame to look at beforehand", "leave --finetune-first out"
+            )
         if self.rate <= 0:
             raise OptionError(
                 f"--rate {self.rate} is not a frame rate", "give frames per second, e.g. 25 or 30000/1001"
@@ -84,7 +93,7 @@ class SegmentOptions:
 
 
 _FLAGS = ("split_objects", "audio", "deinterlace", "tone_map", "overwrite")
-_NUMBERS: dict[str, type] = {"size": int, "grow": float, "shrink": float, "feather": float}
+_NUMBERS: dict[str, type] = {"size": int, "grow": float, "shrink": float, "feather": float, "finetune_first": int}
 _TEXTS = ("format", "background", "start", "end", "objects", "edge", "names", "device", "dtype", "weights", "rate")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -116,6 +125,8 @@ def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
         fields["objects"] = parse_ids(objects)
     if "rate" in given:
         fields["rate"] = parse_rate(given.pop("rate"))
+    if "finetune_first" in given:
+        fields["finetune"] = given.pop("finetune_first")
     if "names" in given:
         fields["names"] = Path(given.pop("names"))
     return fields | given
@@ -131,7 +142,7 @@ def _typed(name: str, value: Any) -> Any:
         try:
             return _NUMBERS[name](value)
         except ValueError:
-            raise OptionError(f"{name} '{value}' is not a number", "write pixels") from None
+            raise OptionError(f"{name} '{value}' is not a number", "write one, as 8") from None
     if name in _TEXTS:
         return str(value).strip()
     raise OptionError(f"there is no option '{name}'", f"known ones: {', '.join(sorted((*_FLAGS, *_NUMBERS, *_TEXTS)))}")

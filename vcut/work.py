@@ -17,6 +17,7 @@ from vcut.identity import identify
 from vcut.journal import Journal, Kept, journal_of
 from vcut.masks.labels import Labels, keep_objects, read_mask
 from vcut.masks.names import read_names, sidecar
+from vcut.models.base import SegmentationModel
 from vcut.options import SegmentOptions
 from vcut.video.background import Background, open_background
 from vcut.video.depth import at_depth
@@ -78,10 +79,24 @@ def open_network(
     """
     weights = resolve(options.weights)
     model, ready = shared_model(weights, clip.runtime)
+    if options.finetune:
+        model, ready = _finetuned(model, options, clip, notice), None
     propagator = Propagator(model, clip.runtime, options.size, ready=ready)
     identity = identify(options, clip.source.info, clip.mask, weights, clip.runtime)
     with _journal(options, clip.outputs[0][1], identity, notice, keep) as journal:
         yield Network(propagator, weights, clip.mask, journal)
+
+
+def _finetuned(
+    model: SegmentationModel, options: SegmentOptions, clip: Clip, notice: Callable[[str], None]
+) -> SegmentationModel:
+    """The model, fine-tuned on the clip's first frame, which is read for that apart."""
+    from vcut.training.first_frame import finetune
+
+    notice(f"fine-tuning on the first frame, {options.finetune} steps")
+    with _open_source(options, False, lambda text: None) as source:
+        rgb = seen(next(iter(source)), source.info)
+    return finetune(model, rgb, clip.mask.labels, options.finetune, clip.runtime.device)
 
 
 class Network:

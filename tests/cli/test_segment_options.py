@@ -87,3 +87,18 @@ def test_only_the_objects_asked_for(scene, tmp_path):
 def test_a_pipe_needs_a_name_for_its_result(scene):
     result = vcut("segment", "-", "-m", scene.mask)
     assert result.exit_code == OptionError.exit_code and "--output" in result.output
+
+
+def test_fine_tuning_on_the_first_frame_changes_the_cut_and_is_repeatable(scene, tmp_path):
+    def cut(name: str, *options: str) -> dict[str, np.ndarray]:
+        out = tmp_path / name
+        run = ("segment", scene.clip, "-m", scene.mask, "-o", out, "-f", "labels", "--size", "128", "--end", "4")
+        assert vcut(*run, *options).exit_code == 0
+        return pictures(out)
+
+    plain, tuned, again = cut("plain"), cut("tuned", "--finetune-first", "3"), cut("again", "--finetune-first", "3")
+    assert plain.keys() == tuned.keys()
+    assert any(not np.array_equal(plain[name], tuned[name]) for name in plain)
+    assert all(np.array_equal(again[name], tuned[name]) for name in tuned)
+    refused = vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "x", "--finetune-first", "-1")
+    assert refused.exit_code == OptionError.exit_code and "out of range" in refused.output

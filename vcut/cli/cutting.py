@@ -50,6 +50,9 @@ def _template(
     names: Annotated[
         Path | None, typer.Option("--names", help='JSON, {"1": "dog"}; or MASK.json beside the mask.')
     ] = None,
+    finetune_first: Annotated[
+        int, typer.Option("--finetune-first", metavar="N", help="Train on the first frame for N steps before.")
+    ] = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",

@@ -22,13 +22,29 @@ class NetworkPredictor:
         runtime: where it runs.
         size: shorter side of the picture it sees.
         rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        finetune: steps of fine-tuning on each sequence's first frame (:func:`vcut.training.first_frame.finetune`).
     """
 
-    def __init__(self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = "product") -> None:
+    def __init__(
+        self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = "product", finetune: int = 0
+    ) -> None:
         self.propagator = Propagator(model, runtime, size, rule=rule)
+        self._model = model
+        self._finetune = finetune
 
     def __call__(self, sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
         """Label maps H,W uint8 from the first annotated frame on."""
-        yield self.propagator.start(sequence.frame(sequence.start), first.labels).labels
+        propagator = self._for(sequence, first)
+        yield propagator.start(sequence.frame(sequence.start), first.labels).labels
         for index in range(sequence.start + 1, len(sequence.frames)):
-            yield self.propagator.step(sequence.frame(index)).labels
+            yield propagator.step(sequence.frame(index)).labels
+
+    def _for(self, sequence: Sequence, first: Labels) -> Propagator:
+        if not self._finetune:
+            return self.propagator
+        from vcut.training.first_frame import finetune
+
+        mine = self.propagator
+        rgb = sequence.frame(sequence.start)
+        tuned = finetune(self._model, rgb, first.labels, self._finetune, mine.runtime.device)
+        return Propagator(tuned, mine.runtime, mine.size, rule=mine.rule)

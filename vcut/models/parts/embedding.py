@@ -17,6 +17,7 @@ MASK_STRIDE = 4
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # they may be made while a clip is cut, and serve to learn
 def positions(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """1,3,H,W: height and width in -1..1, and distance from the centre (P of Eq. 8)."""
     y = torch.linspace(-1, 1, height, device=device).view(-1, 1).expand(height, width)

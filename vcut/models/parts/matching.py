@@ -17,6 +17,7 @@ from vcut.models.base import per_object
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)  # it may be made while a clip is cut, and serve to learn
 def _outside(height: int, width: int, radius: int, device: torch.device) -> Tensor:
     """HW,HW, symmetric: true where two locations are further apart than ``radius`` in either direction."""
     ys = torch.arange(height, device=device).repeat_interleave(width)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcut.models.base import Memory, SegmentationModel, mask_pairs
+from vcut.models.maps import Map, norm
 from vcut.models.parts.layers import conv3
 
 MASK_STRIDE = 4
@@ -96,6 +97,18 @@ class SeesMasks(SegmentationModel):
         if self.embedding is None or memory.masks is None:
             return None
         return self.embedding(memory.masks.to(dtype))
+
+    def embedding_maps(self, memory: Memory, dtype: torch.dtype) -> list[Map]:
+        """What the decoder takes of the masks (GAM Figure 6b), at stride 4; none where it takes nothing.
+
+        Positions go in, too, and outweigh the masks. So it is the norm over channels of the difference that the masks
+        make: to what comes of positions and empty masks.
+        """
+        embedded = self.embedded(memory, dtype)
+        if embedded is None:
+            return []
+        empty = dataclasses.replace(memory, masks=torch.zeros_like(memory.masks))
+        return [Map("mask embedding", norm(embedded - self.embedded(empty, dtype)), each=True, low=0)]
 
 
 def mask_embedding(count: int, width: int) -> MaskEmbedding | None:

@@ -99,16 +99,18 @@ class SeesMasks(SegmentationModel):
         return self.embedding(memory.masks.to(dtype))
 
     def embedding_maps(self, memory: Memory, dtype: torch.dtype) -> list[Map]:
-        """What the decoder takes of the masks (GAM Figure 6b), at stride 4; none where it takes nothing.
+        """What the decoder takes of each object's masks (GAM Figure 6b), at stride 4; none where it takes nothing.
 
-        Positions go in, too, and outweigh the masks. So it is the norm over channels of the difference that the masks
-        make: to what comes of positions and empty masks.
+        Positions and the others' masks go in, too, and outweigh them. So it is the norm over channels of the difference
+        that the object's own masks make: to what comes of the same without them.
         """
         embedded = self.embedded(memory, dtype)
         if embedded is None:
             return []
-        empty = dataclasses.replace(memory, masks=torch.zeros_like(memory.masks))
-        return [Map("mask embedding", norm(embedded - self.embedded(empty, dtype)), each=True, low=0)]
+        others = memory.masks.clone()
+        others[:, ::2] = 0
+        without = self.embedded(dataclasses.replace(memory, masks=others), dtype)
+        return [Map("mask embedding", norm(embedded - without), each=True, low=0)]
 
 
 def mask_embedding(count: int, width: int) -> MaskEmbedding | None:

@@ -248,6 +248,7 @@ def test_where_the_sheet_goes(clip: Path, tmp_path: Path) -> None:
     for options, words in (
         ([], f"{made} exists already; give --overwrite to replace a file"),
         (["-o", tmp_path / "sheet.jpg"], "is not a .png; a sheet is a PNG file: name it .png"),
+        (["-o", mask / "new" / "sheet.png"], f"{mask} is no folder to write to; choose another output"),
         (["-o", mask, "--overwrite"], "is the clip or the mask itself; choose another output"),
     ):
         result = vcut("inspect", copy, "-m", mask, "--frames", "0", *options)

@@ -38,11 +38,15 @@ def inspect(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that is there.")] = False,
 ) -> None:
-    """See inside: carry a mask through a clip, and write what the network holds on the way as one sheet of heat maps.
+    """See inside: a sheet of heat maps of what the network holds on the way.
 
-    A row for each frame: the frame, then the maps. gc and gam: keys of the global context, those most inside the first
-    mask and those most outside it; attention before and after; the mask embedding; matching with the first frame.
-    giel: the map of all objects and that of each. rgmp: its two streams of features.
+    A row for each frame: the frame with its mask outlined, then the maps.
+
+    gc, gam: keys of the context, two most inside the first mask, two outside.
+
+    gam: channel attention before and after; mask embedding; first mask, matched.
+
+    giel: all objects together, and each. rgmp: its two streams of features.
     """
     from vcut.inspection.asked import parse_frames
     from vcut.inspection.run import InspectOptions, inspect_clip

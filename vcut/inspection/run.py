@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class InspectOptions:
 
     Raises:
         OptionError: a value that makes no sense.
-        OutputError: not a .png, the source or the mask itself, or there already.
+        OutputError: not a .png, the source or the mask itself, there already, or in no folder to write to.
     """
 
     input: Path
@@ -70,6 +71,9 @@ class InspectOptions:
                 raise OutputError(f"the output {path} is the clip or the mask itself", "choose another output")
             if path.is_dir() or not self.overwrite:
                 raise OutputError(f"{path} exists already", "give --overwrite to replace a file")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise OutputError(f"cannot write {path}: {folder} is no folder to write to", "choose another output")
 
     @property
     def path(self) -> Path:

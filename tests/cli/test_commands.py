@@ -24,7 +24,7 @@ def test_version_and_help_do_not_wait_for_torch():
     assert shown.stdout.strip() == f"vcut {library.__version__}"
 
 
-@pytest.mark.parametrize("command", ["segment", "frame", "evaluate", "train", "weights"])
+@pytest.mark.parametrize("command", ["segment", "frame", "evaluate", "inspect", "train", "weights"])
 def test_every_command_has_help(command):
     result = vcut(command, "--help")
     assert result.exit_code == 0 and "Usage" in result.output

@@ -13,8 +13,9 @@ from PIL import Image
 from vcut.errors import OutputError
 from vcut.evaluation.dataset import Sequence, find_sequences
 from vcut.evaluation.evaluate import Judged, baseline_copy, evaluate
-from vcut.evaluation.sheet import CAPTION_HEIGHT, COLUMNS, GAP, TILE_HEIGHT, Sheets
+from vcut.evaluation.sheet import COLUMNS, TILE_HEIGHT, Sheets
 from vcut.masks.labels import Labels
+from vcut.tiles import CAPTION_HEIGHT, GAP
 
 Write = Callable[..., Path]
 

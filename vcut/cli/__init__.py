@@ -17,6 +17,7 @@ from vcut.cli.batch import batch
 from vcut.cli.bench import bench
 from vcut.cli.evaluate import evaluate
 from vcut.cli.frame import frame
+from vcut.cli.inspect import inspect
 from vcut.cli.matte import matte_score
 from vcut.cli.segment import segment
 from vcut.cli.train import train
@@ -72,6 +73,7 @@ app.command()(batch)
 app.command()(bench)
 app.command()(frame)
 app.command()(evaluate)
+app.command()(inspect)
 app.command()(train)
 app.command("matte-score")(matte_score)
 app.command()(ablate)

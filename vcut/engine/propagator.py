@@ -235,19 +235,24 @@ class Propagator:
         levels = (self._geometry.unpadded(planes)[0].float() * LEVELS).round_()
         return Step(levels / LEVELS, self._ids, self._geometry, labels)
 
-    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
+    def _groups(self, masks: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The masks 1,n,h,w and the others' of the objects that go through the model together, group by group."""
         others = other_objects(masks)
         if self.rule == "union":
             merged = masks.sum(1, keepdim=True).clamp(0, 1)
             masks, others = torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
         own, others = (planes.split(self.model.objects_at_once, 1) for planes in (masks, others))
-        past = self.memories or [None] * len(own)
+        return list(zip(own, others, strict=True))
+
+    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
+        groups = self._groups(masks)
+        past = self.memories or [None] * len(groups)
         whole = self._frames % self.every == 0
         self.memories = [
             self.model.remember(memory, features, frame, *group)
             if whole or memory is None
             else self.model.glance(memory, *group)
-            for memory, *group in zip(past, own, others, strict=True)
+            for memory, group in zip(past, groups, strict=True)
         ]
         self._frames += 1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from vcut.atomic import replacing
 from vcut.errors import OutputError
@@ -15,20 +15,16 @@ from vcut.evaluation.evaluate import Judged
 from vcut.evaluation.report import SequenceScore
 from vcut.masks.labels import resize_labels
 from vcut.masks.palette import davis_palette
+from vcut.tiles import arrange, contour, tile, write
 
 TILES = 5
 """Judged frames on a sheet, where there are so many; the given one comes before them."""
 
 COLUMNS = 3
 TILE_HEIGHT = 240
-CAPTION_HEIGHT = 20
-GAP = 8
-"""Pixels around tiles, captions included."""
 
-_LEAST_WIDTH = 190  # so that the longest usual caption fits below a portrait
-_PAPER, _INK, _CONTOUR, _MARK = (24, 24, 24), (230, 230, 230), (255, 255, 255), (255, 64, 64)
+_CONTOUR, _MARK = (255, 255, 255), (255, 64, 64)
 _MARK_WIDTH = 3
-_FONT_SIZE = 13
 
 
 class Sheets:
@@ -74,7 +70,8 @@ class Sheets:
             OutputError: it cannot be written.
         """
         path = self.folder / f"{score.name}.png"
-        picture = _arrange(self._sheet.tiles())
+        tiles = self._sheet.tiles()
+        picture = arrange(tiles, min(COLUMNS, len(tiles)))
         self._sheet = None
         with replacing(path) as temporary:
             picture.save(temporary, format="PNG")
@@ -94,16 +91,16 @@ class _Sheet:
         lowest = self.worst is None or frame.region < self.worst[0]
         if not lowest and frame.index not in self.wanted:
             return
-        tile = _tile(frame.sequence, frame.index, frame.labels, frame.truth, f"J {frame.region:.3f}")
+        made = _tile(frame.sequence, frame.index, frame.labels, frame.truth, f"J {frame.region:.3f}")
         if frame.index in self.wanted:
-            self.kept[frame.index] = tile
+            self.kept[frame.index] = made
         if lowest:
-            self.worst = frame.region, frame.index, tile
+            self.worst = frame.region, frame.index, made
 
     def tiles(self) -> list[Image.Image]:
-        _, index, tile = self.worst
+        _, index, worst = self.worst
         del self.kept[min(self.kept, key=lambda other: abs(other - index))]
-        self.kept[index] = _marked(tile)
+        self.kept[index] = _marked(worst)
         return [self.given, *(self.kept[index] for index in sorted(self.kept))]
 
 
@@ -127,43 +124,12 @@ def _tile(sequence: Sequence, index: int, labels: np.ndarray, truth: np.ndarray,
     labels, truth = resize_labels(labels, size), resize_labels(truth, size)
     inside = labels > 0
     pixels[inside] = (pixels[inside].astype(np.uint16) + davis_palette()[labels[inside]]) // 2
-    pixels[_contour(truth)] = _CONTOUR
-    tile = Image.new("RGB", (max(size[0], _LEAST_WIDTH), TILE_HEIGHT + CAPTION_HEIGHT), _PAPER)
-    tile.paste(Image.fromarray(pixels))
-    _caption(tile, f"{index} ({sequence.frames[index].stem})  {text}", _INK)
-    return tile
+    pixels[contour(truth)] = _CONTOUR
+    return tile(pixels, [f"{index} ({sequence.frames[index].stem})  {text}"])
 
 
-def _contour(labels: np.ndarray) -> np.ndarray:
-    """H x W bool: the pixels of objects with another label above, below, left or right of them."""
-    edge = np.zeros(labels.shape, bool)
-    across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
-    edge[:, 1:] |= across
-    edge[:, :-1] |= across
-    edge[1:] |= down
-    edge[:-1] |= down
-    return edge & (labels > 0)
-
-
-def _marked(tile: Image.Image) -> Image.Image:
-    tile = tile.copy()
-    ImageDraw.Draw(tile).rectangle((0, 0, tile.width - 1, TILE_HEIGHT - 1), outline=_MARK, width=_MARK_WIDTH)
-    _caption(tile, "worst", _MARK, right=True)
-    return tile
-
-
-def _caption(tile: Image.Image, text: str, colour: tuple[int, int, int], right: bool = False) -> None:
-    font = ImageFont.load_default(_FONT_SIZE)
-    x, anchor = (tile.width - 1, "rm") if right else (0, "lm")
-    middle = TILE_HEIGHT + CAPTION_HEIGHT // 2
-    ImageDraw.Draw(tile).text((x, middle), text, fill=colour, font=font, anchor=anchor)
-
-
-def _arrange(tiles: list[Image.Image]) -> Image.Image:
-    """Tiles in rows of :data:`COLUMNS`, left to right and down."""
-    width, height = max(tile.width for tile in tiles) + GAP, TILE_HEIGHT + CAPTION_HEIGHT + GAP
-    columns, rows = min(COLUMNS, len(tiles)), -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), _PAPER)
-    for place, tile in enumerate(tiles):
-        sheet.paste(tile, (GAP + place % COLUMNS * width, GAP + place // COLUMNS * height))
-    return sheet
+def _marked(given: Image.Image) -> Image.Image:
+    marked = given.copy()
+    ImageDraw.Draw(marked).rectangle((0, 0, marked.width - 1, TILE_HEIGHT - 1), outline=_MARK, width=_MARK_WIDTH)
+    write(marked, "worst", TILE_HEIGHT, _MARK, right=True)
+    return marked

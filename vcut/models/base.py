@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Self, get_args, get_type_hints
 import torch
 from torch import Tensor, nn
 
+from vcut.models.maps import Map
+
 STRIDE = 16
 """Frames are padded to a multiple of this."""
 
@@ -171,6 +173,19 @@ class SegmentationModel(nn.Module):
         """:meth:`segment`, and logits B,1,H,W (float32) of all objects together where the network makes a map of them
         that is to be scored, too."""
         return self.segment(memory, features), None
+
+    def inspect(
+        self, memory: Memory, features: Features | Picture, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor
+    ) -> list[Map]:
+        """What the model holds of a frame of one clip (B = 1), as maps to look at; none where it has nothing to show.
+
+        Args:
+            memory: what the frame was segmented with; for the first frame what is known after it.
+            features: of ``frames``.
+            frames, masks, others: as :meth:`remember` is given them.
+            first: 1,N,H,W, the masks of the clip's first frame.
+        """
+        return []
 
 
 def normalise(frames: Tensor) -> Tensor:

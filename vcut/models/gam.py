@@ -20,16 +20,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vcut.models.base import (
+    STRIDE,
     Features,
     Memory,
     ModelConfig,
     TensorRecord,
+    fold_objects,
     mask_pairs,
     normalise,
     per_object,
 )
+from vcut.models.maps import Map, magnitude
 from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
@@ -173,6 +177,13 @@ class GAM(SeesMasks):
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GAMMemory)
         objects = memory.context.product.shape[0] // features.f16.shape[0]
+        x = self._matched(memory, features, objects)
+        if self.channel_attention:
+            x = self.channel_attention(x)
+        return self.decoder(self.compress(x), features, objects, self.embedded(memory, x.dtype))
+
+    def _matched(self, memory: GAMMemory, features: Features, objects: int) -> Tensor:
+        """What is read of the memory, and the frame's own features: B*N,C_M,H/16,W/16."""
         local = per_object(features.value, objects)
         query = per_object(features.query, objects)
         reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
@@ -183,7 +194,29 @@ class GAM(SeesMasks):
             weights = matching.affinity(features.key, memory.previous.key, self.config.window)
             reads.append(matching.gather(weights, memory.previous.value, objects))
         # 3.2.4: distributed context and local features are summed at every location
-        x = (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
+        return (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
+
+    def inspect(
+        self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor
+    ) -> list[Map]:
+        """The keys of the context (GC Figure 6); the features before and after channel attention (Figure 5b) as their
+        mean magnitude, and that of what it adds; the mask embedding (Figure 6b); and the first frame's mask as matching
+        with that frame carries it over. What a config leaves out has no map."""
+        assert isinstance(memory, GAMMemory)
+        objects = masks.shape[1]
+        maps = [context.key_map(features.query, self.config.context)]
         if self.channel_attention:
-            x = self.channel_attention(x)
-        return self.decoder(self.compress(x), features, objects, self.embedded(memory, x.dtype))
+            before = self._matched(memory, features, objects)
+            after = self.channel_attention(before)
+            maps += [
+                Map("before attention", magnitude(before), each=True, scale="attention"),
+                Map("after attention", magnitude(after), each=True, scale="attention"),
+                Map("change by attention", magnitude(after - before), each=True),
+            ]
+        maps += self.embedding_maps(memory, features.f16.dtype)
+        if memory.reference is not None:
+            weights = matching.affinity(features.key, memory.reference.key)
+            carried = functional.avg_pool2d(fold_objects(first)[:, None], STRIDE).to(weights.dtype)
+            found = matching.gather(weights, carried, objects).float()
+            maps.append(Map("first mask, matched", found, each=True, low=0, high=1))
+        return maps

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vcut.models.base import Features, Memory, ModelConfig, mask_pairs, normalise, per_object
+from vcut.models.maps import Map
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
@@ -123,14 +124,18 @@ class GC(SeesMasks):
         if self.light:
             key, value = per_object(features.key, objects), self.mask_encoder(frames, features, both, objects)
         else:
-            pictures = per_object(normalise(frames), objects)
-            f16 = self.context_encoder(torch.cat([pictures, both[:, :1].to(pictures.dtype)], 1))[3]
+            f16 = self._context_features(frames, both, objects)
             key, value = self.key(f16), self.memory_value(f16)
         new = context.summarise(key, value, self.config.context)
         seen = self.pushed(past, both)
         if past is None:
             return GCMemory(new, new if self.config.first else None, seen)
         return GCMemory(context.merge(past.context, new), past.first, seen)
+
+    def _context_features(self, frames: Tensor, both: Tensor, objects: int) -> Tensor:
+        """What the context encoder makes of a frame with each object's mask, B*N,C,H/16,W/16."""
+        pictures = per_object(normalise(frames), objects)
+        return self.context_encoder(torch.cat([pictures, both[:, :1].to(pictures.dtype)], 1))[3]
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         assert isinstance(memory, GCMemory)
@@ -142,3 +147,16 @@ class GC(SeesMasks):
         if memory.first is not None and self.compress_first:
             x = x + self.compress_first(context.distribute(query, memory.first, self.config.context).to(local.dtype))
         return self.decoder(x, features, objects, self.embedded(memory, x.dtype))
+
+    def inspect(
+        self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor
+    ) -> list[Map]:
+        """The context keys (Figure 6), and the mask embedding where there is one."""
+        if self.light:
+            key = features.key
+        else:
+            key = self.key(self._context_features(frames, mask_pairs(masks, others), masks.shape[1]))
+        return [
+            context.key_map(key, self.config.context, not self.light),
+            *self.embedding_maps(memory, features.f16.dtype),
+        ]

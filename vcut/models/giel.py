@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from vcut.errors import OptionError
 from vcut.models.base import STRIDE, Features, Memory, ModelConfig, SegmentationModel, normalise, per_object
+from vcut.models.maps import Map, probability
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.label_encoder import LabelEncoder, label_tensors
@@ -148,6 +149,22 @@ class GIEL(SegmentationModel):
         return self.segment_to_learn(memory, features)[0]
 
     def segment_to_learn(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor]:
+        each, together = self._branches(memory, features)
+        return product(each, together), together
+
+    def inspect(
+        self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor
+    ) -> list[Map]:
+        """The probabilities whose product is an object's (Figure 2): of all objects together, and of what tells each
+        apart."""
+        each, together = self._branches(memory, features)
+        return [
+            Map("global", probability(together), low=0, high=1),
+            Map("instance" if self.config.refine else "coarse instance", probability(each), each=True, low=0, high=1),
+        ]
+
+    def _branches(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor]:
+        """Logits B,N,H,W of the instance branch and B,1,H,W of the global one."""
         assert isinstance(memory, GIELMemory)
         correlation = correlate(features.query, memory.key, self.temporal(features.query, memory.key))
         together = self._together(features, read(memory.value, correlation, features.query.shape[-2:]))
@@ -155,7 +172,7 @@ class GIEL(SegmentationModel):
             self._each(features, read(group, correlation, features.query.shape[-2:]), group.shape[1])
             for group in memory.instance.split(self.config.objects, 1)
         ]
-        return product(torch.cat(each, 1), together), together
+        return torch.cat(each, 1), together
 
     def _together(self, features: Features, found: Tensor) -> Tensor:
         """Logits B,1,H,W of F_global (Eq. 5-6)."""

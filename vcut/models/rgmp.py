@@ -27,6 +27,7 @@ from vcut.models.base import (
     normalise,
     per_object,
 )
+from vcut.models.maps import Map, magnitude
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.global_convolution import GlobalConvolution
 from vcut.models.parts.layers import initialise
@@ -127,6 +128,21 @@ class RGMP(SegmentationModel):
             x = self.match(torch.cat([reference, target], 1))
             logits.append(_resize(self.decoder(x, skips[::-1]), size))
         return mean_logits(logits).view(batch, -1, *size)
+
+    def inspect(
+        self, memory: Memory, features: Picture, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor
+    ) -> list[Map]:
+        """The mean magnitude of what the two streams give at the largest scale (Figure 2), and of both matched by the
+        global convolution block. The reference is of the clip's first frame."""
+        assert isinstance(memory, RGMPMemory)
+        scale, reference = max(zip(self.scales, memory.reference, strict=True), key=lambda pair: pair[0])
+        target = self._stream(features, memory.masks, scale)[-1]
+        matched = self.match(torch.cat([reference, target], 1))
+        return [
+            Map("reference (first frame)", magnitude(reference), each=True, scale="streams"),
+            Map("target", magnitude(target), each=True, scale="streams"),
+            Map("matched", magnitude(matched), each=True),
+        ]
 
     def _stream(self, picture: Picture, masks: Tensor, scale: float) -> tuple[Tensor, ...]:
         """The encoder's features of a frame for each object: ``masks`` B*N,1,H,W."""

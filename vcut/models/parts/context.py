@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from vcut.models.base import TensorRecord
+from vcut.models.maps import Map
 
 ContextKind = Literal["raw", "softmax"]
 EPS = 1e-4
@@ -52,10 +53,35 @@ def summarise(key: Tensor, value: Tensor, kind: ContextKind) -> Context:
     key, value = key.flatten(2), value.flatten(2)
     locations = key.shape[2]
     if kind == "softmax":
-        key = key.float().softmax(1).to(value.dtype)
+        key = shares(key).to(value.dtype)
     product = torch.matmul(key, value.transpose(1, 2)).float() / locations
     mass = key.float().mean(2, keepdim=True)
     return Context(product, mass, product.new_ones(product.shape[0], 1, 1))
+
+
+def shares(key: Tensor) -> Tensor:
+    """How every location is shared out among the prototypes of the normalised context: B*N,C_N,... to the same,
+    float32, whose channels sum to 1."""
+    return key.float().softmax(1)
+
+
+def key_map(key: Tensor, kind: ContextKind, each: bool = False) -> Map:
+    """How much every location contributes to each of the C_N prototypes (GC 4.5, Figure 6), to be looked at.
+
+    Of the normalised context these are the shares. A raw key has a sign and no unit: it is its magnitude, over the
+    channel's mean.
+
+    Args:
+        key: 1,C_N,H,W of the frame, or N,C_N,H,W of each object.
+        kind: how locations are weighed.
+        each: whether there is one of each object.
+    """
+    if kind == "softmax":
+        weights = shares(key)
+    else:
+        weights = key.float().abs()
+        weights = weights / weights.mean((2, 3), keepdim=True).clamp(min=EPS)
+    return Map("key", weights, each, low=0)
 
 
 def merge(past: Context, new: Context) -> Context:
@@ -70,7 +96,7 @@ def distribute(query: Tensor, context: Context, kind: ContextKind) -> Tensor:
     n, _, h, w = query.shape
     table = context.product
     if kind == "softmax":
-        query = query.float().softmax(1)
+        query = shares(query)
         table = table / (context.mass + EPS)
     read = torch.matmul(table.transpose(1, 2).to(query.dtype), query.flatten(2))
     return read.view(n, -1, h, w)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vcut.models.base import Memory, SegmentationModel, mask_pairs
+from vcut.models.maps import Map, norm
 from vcut.models.parts.layers import conv3
 
 MASK_STRIDE = 4
@@ -97,6 +98,20 @@ class SeesMasks(SegmentationModel):
         if self.embedding is None or memory.masks is None:
             return None
         return self.embedding(memory.masks.to(dtype))
+
+    def embedding_maps(self, memory: Memory, dtype: torch.dtype) -> list[Map]:
+        """What the decoder takes of each object's masks (GAM Figure 6b), at stride 4; none where it takes nothing.
+
+        Positions and the others' masks go in, too, and outweigh them. So it is the norm over channels of the difference
+        that the object's own masks make: to what comes of the same without them.
+        """
+        embedded = self.embedded(memory, dtype)
+        if embedded is None:
+            return []
+        others = memory.masks.clone()
+        others[:, ::2] = 0
+        without = self.embedded(dataclasses.replace(memory, masks=others), dtype)
+        return [Map("mask embedding", norm(embedded - without), each=True, low=0)]
 
 
 def mask_embedding(count: int, width: int) -> MaskEmbedding | None:

@@ -1,0 +1,1 @@
+"""What a network holds of a clip, drawn: ``vcut inspect``."""

@@ -22,6 +22,10 @@ class VcutError(Exception):
         self.fix = fix
         super().__init__(f"{what}; {fix}" if fix else what)
 
+    def __reduce__(self) -> tuple[type[VcutError], tuple[str, str | None]]:
+        """Whole in another process, too."""
+        return type(self), (self.what, self.fix)
+
 
 class InputError(VcutError):
     """A source video, image folder or data set cannot be read."""
@@ -65,6 +69,12 @@ class OptionError(VcutError):
 
 class BatchError(VcutError):
     """Some clips of a batch could not be cut; the others were."""
+
+    exit_code = 1
+
+
+class ComparisonError(VcutError):
+    """Some networks of a comparison could not be scored; the others were."""
 
     exit_code = 1
 

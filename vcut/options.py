@@ -80,8 +80,7 @@ class SegmentOptions:
             raise OptionError("a clip from a pipe has no name to go by", "say where the result goes with --output")
         if str(self.input) == "-" and self.resume:
             raise OptionError("a clip from a pipe cannot be gone on with", "leave --resume out")
-        if not 0 <= self.finetune <= MAX_FINETUNE:
-            raise OptionError(f"--finetune-first {self.finetune} is out of range", f"give 0 to {MAX_FINETUNE} steps")
+        check_finetune(self.finetune)
         if str(self.input) == "-" and self.finetune:
             raise OptionError(
                 "a clip from a pipe has no first frame to look at beforehand", "leave --finetune-first out"
@@ -152,6 +151,12 @@ def check_size(size: int) -> None:
     """Raises OptionError when ``size`` cannot be the shorter side of what a model sees."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise OptionError(f"--size {size} is out of range", f"give {MIN_SIZE} to {MAX_SIZE} pixels")
+
+
+def check_finetune(steps: int) -> None:
+    """Raises OptionError when ``steps`` are none that a network is fine-tuned for."""
+    if not 0 <= steps <= MAX_FINETUNE:
+        raise OptionError(f"--finetune-first {steps} is out of range", f"give 0 to {MAX_FINETUNE} steps")
 
 
 def parse_rate(text: str) -> Fraction:

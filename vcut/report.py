@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import vcut
 from vcut.atomic import replacing
 from vcut.errors import VcutError
 from vcut.identity import bytes_of
+from vcut.memory import peak_memory
 from vcut.options import SegmentOptions, plain_options
 from vcut.video.probe import VideoInfo
 from vcut.weights.digest import sha256_once
@@ -62,19 +62,6 @@ def write_report(
     """
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(describe(options, summary, error), indent=1, ensure_ascii=False) + "\n")
-
-
-def peak_memory() -> dict[str, int]:
-    """Bytes: the most that this process held so far, and the most on the GPU."""
-    peaks = {}
-    if sys.platform != "win32":
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 1024
-        peaks["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    if torch.cuda.is_initialized():
-        peaks["gpu"] = torch.cuda.max_memory_allocated()
-    return peaks
 
 
 def facts(summary: Summary) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 
 from vcut.batch.plan import Job
 from vcut.batch.worker import LAST, Message, work
+from vcut.fresh import cause_of_end
 
 GRACE = 60.0
 """Seconds that workers get to leave a clip after Ctrl-C."""
@@ -69,7 +70,7 @@ class Pool:
             message = seat.pipe.recv()
         except (EOFError, OSError):
             seat.process.join()
-            error = f"its worker died ({_cause(seat.process.exitcode)})"
+            error = f"its worker died ({cause_of_end(seat.process.exitcode)})"
             message = Message("ended", {"status": "failed", "error": error, "exit_code": 1, "seconds": 0.0})
             job, seat = seat.job, self._open(number)
             self._seats[number] = seat
@@ -120,10 +121,3 @@ class Pool:
             if seat.process.is_alive():
                 seat.process.terminate()
                 seat.process.join()
-
-
-def _cause(code: int | None) -> str:
-    """Why a process ended, in words."""
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    return "killed, perhaps for want of memory" if code == -9 else f"signal {-code}"

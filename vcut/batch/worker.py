@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcut.batch.plan import Job
 from vcut.errors import ResumeError, VcutError
+from vcut.fresh import inside
 from vcut.options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -127,8 +128,7 @@ def cut(
     except VcutError as error:
         row = {"status": "failed", "error": here.told(str(error)), "exit_code": error.exit_code}
     except Exception as error:  # a bug of ours, or of a library, must not end the batch
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        row = {"status": "failed", "error": f"an error inside vcut ({text})", "exit_code": 1}
+        row = {"status": "failed", "error": inside(error), "exit_code": 1}
     return Message("ended", {**row, "seconds": round(time.monotonic() - begin, 3)})
 
 

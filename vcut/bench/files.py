@@ -13,9 +13,9 @@ import av
 from vcut.bench.network import SIZES, made_up_frames, made_up_labels
 from vcut.errors import VcutError
 from vcut.masks.palette import save_indexed
+from vcut.memory import peak_bytes
 from vcut.options import SegmentOptions
 from vcut.pipeline import segment_video
-from vcut.report import peak_memory
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", netw
         except VcutError as error:
             return FileResult(case, error=str(error))
     stages = {stage: 1000 * seconds / summary.frames for stage, seconds in summary.stages.items()}
-    return FileResult(case, summary.frames / summary.seconds, stages, peak_memory().get("resident", 0))
+    return FileResult(case, summary.frames / summary.seconds, stages, peak_bytes("cpu"))
 
 
 def _write_clip(path: Path, height: int, width: int, frames: int) -> None:

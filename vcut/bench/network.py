@@ -16,8 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
 from vcut.errors import DeviceError
+from vcut.memory import peak_bytes
 from vcut.models.base import SegmentationModel
-from vcut.report import peak_memory
 from vcut.times import StageTimes
 
 SIZES = {"480p": (480, 854), "720p": (720, 1280), "1080p": (1080, 1920), "2k": (1440, 2560), "4k": (2160, 3840)}
@@ -127,7 +127,7 @@ def _measure(
         gmac=gmac,
         parameters=parameters,
         context_bytes=propagator.memory_bytes,
-        peak_bytes=torch.cuda.max_memory_allocated(runtime.device) if cuda else peak_memory().get("resident", 0),
+        peak_bytes=peak_bytes(str(runtime.device)),
         reserved_bytes=torch.cuda.max_memory_reserved(runtime.device) if cuda else 0,
     )
 

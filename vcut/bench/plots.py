@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcut.atomic import replacing
 from vcut.bench.network import SIZES
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"gam-s": "#2864b4", "gam": "#1e8246", "gc": "#c8501e", "stm": "#7a7a7a"}
+
+SUFFIXES = {".svg": "Date", ".png": "Software"}
+"""Kinds of files, and what in them would change from day to day, or with matplotlib."""
 
 
 def draw(report: Report, folder: Path) -> list[Path]:
@@ -32,7 +36,7 @@ def draw(report: Report, folder: Path) -> list[Path]:
         plots.append(("memory-length.svg", lambda axes: _lengths(axes, report, memory=True)))
     if len({result.case.size for result in report.networks}) > 1:
         plots.append(("speed-size.svg", lambda axes: _sizes(axes, report)))
-    return [_save(folder / name, fill, report) for name, fill in plots]
+    return [save(folder / name, fill, report.system) for name, fill in plots]
 
 
 def _lengths(axes: Axes, report: Report, memory: bool) -> None:
@@ -57,18 +61,35 @@ def _sizes(axes: Axes, report: Report) -> None:
     axes.legend()
 
 
-def _save(path: Path, fill: Callable[[Axes], None], report: Report) -> Path:
-    try:
-        import matplotlib
-    except ImportError:
-        raise OptionError("plots need matplotlib", "pip install 'vcut-video[plots]'") from None
-    matplotlib.use("svg")
-    from matplotlib import pyplot
+def check_plot(path: Path) -> None:
+    """Raises OptionError when a plot of that name cannot be drawn: no SVG or PNG, or matplotlib is not installed."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise OptionError(f"{path} is neither an SVG nor a PNG", "give a name that ends in .svg or .png")
+    if find_spec("matplotlib") is None:
+        raise OptionError("plots need matplotlib", "pip install 'vcut-video[plots]'")
 
+
+def save(path: Path, fill: Callable[[Axes], None], system: dict[str, Any]) -> Path:
+    """Draws one plot, with what it was measured on above it; the same bytes for the same figures.
+
+    Args:
+        path: an ``.svg`` or ``.png``, replaced if there.
+        fill: draws into the axes.
+        system: see :func:`vcut.bench.system.describe_system`.
+
+    Raises:
+        OptionError: as :func:`check_plot`.
+        OutputError: the file cannot be written.
+    """
+    check_plot(path)
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    kind = path.suffix.lower().removeprefix(".")
     with matplotlib.rc_context(STYLE), replacing(path) as temporary:
-        figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+        figure = Figure(figsize=(6, 3.6), dpi=150, layout="constrained")
+        axes = figure.subplots()
         fill(axes)
-        axes.set_title(name_of(report.system), fontsize=7, loc="left")
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
+        axes.set_title(name_of(system), fontsize=7, loc="left")
+        figure.savefig(temporary, format=kind, metadata={SUFFIXES[f".{kind}"]: None})
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from vcut.bench.length import LengthCurve
 from vcut.bench.network import NetworkResult
 from vcut.bench.system import name_of
 from vcut.errors import InputError
+from vcut.markdown import table
 
 FORMAT = "vcut-bench-1"
 
@@ -103,14 +103,14 @@ class Report:
         if self.networks:
             parts += [
                 "**Network**, from a frame in memory to its probabilities:",
-                _table(NETWORK_COLUMNS, self.network_rows()),
+                table(NETWORK_COLUMNS, self.network_rows()),
             ]
-            parts += ["Milliseconds by stage:", _table(STAGE_COLUMNS, self.stage_rows())]
+            parts += ["Milliseconds by stage:", table(STAGE_COLUMNS, self.stage_rows())]
         if self.files:
-            parts += ["**File to file**, stages in milliseconds a frame:", _table(FILE_COLUMNS, self.file_rows())]
+            parts += ["**File to file**, stages in milliseconds a frame:", table(FILE_COLUMNS, self.file_rows())]
         if self.lengths:
             columns = ("network", "frames seen", "ms a step", "remembered MB", "read takes MB")
-            parts += ["**Against length**:", _table(columns, self.length_rows())]
+            parts += ["**Against length**:", table(columns, self.length_rows())]
             parts += [f"{curve.model}: {curve.stopped}." for curve in self.lengths if curve.stopped]
         return "\n\n".join(parts) + "\n"
 
@@ -154,8 +154,3 @@ def compare(old: Path, report: Report, slower: float = 1.1) -> list[tuple[str, .
 
 def _key(case: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(sorted((key, value) for key, value in case.items() if key != "frames"))
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

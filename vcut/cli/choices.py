@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,14 @@ Size = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16 or fp16.")]
-Weights = Annotated[
-    str | None,
-    typer.Option("--weights", metavar="NAME|FILE|hf://…", help="Trained weights; the default ones come with vcut."),
-]
 
-__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "Size", "Weights"]
+
+def _weights(*names: str) -> Any:
+    return typer.Option(*names, metavar="NAME|FILE|hf://…", help="Trained weights; the default ones come with vcut.")
+
+
+Weights = Annotated[str | None, _weights("--weights", "--model")]
+OneWeights = Annotated[str | None, _weights("--weights")]
+"""For a command whose ``--model`` takes several."""
+
+__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "OneWeights", "Size", "Weights"]

@@ -1,4 +1,4 @@
-"""What people read while a command runs. All of it goes to stderr, so that stdout stays free for results."""
+"""What people read while a command runs. It goes to stderr, so that stdout stays free for results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+WIDTH = 150
+"""Columns of text when stdout is not a terminal."""
 
 
 @cache
@@ -43,6 +46,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     stderr().print(drawn)
+
+
+def result(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings, on stdout: what the command was run for. Cells are never wrapped."""
+    import sys
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns, box=box.SIMPLE)
+    for column in drawn.columns:
+        column.no_wrap = True
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(drawn)
 
 
 def progress(unit: str) -> Progress:

@@ -17,7 +17,7 @@ from vcut.errors import OptionError, OutputError, WeightsError
 from vcut.weights import WeightsEntry, load_manifest, resolve
 from vcut.weights.digest import check_file, sha256_of
 from vcut.weights.file import read_header
-from vcut.weights.manifest import DEFAULT, bundled_dir
+from vcut.weights.manifest import DEFAULT, bundled_dir, find_entry
 
 Store = Annotated[str, typer.Option("--store", help="fp16, or int8: half the size, a little less exact.")]
 
@@ -60,7 +60,7 @@ def _stored(entry: WeightsEntry) -> str:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A name that 'vcut weights list' shows.")]) -> None:
     """Show all that is known of one weight file: manifest row, header, model card."""
-    entry = _entry(name)
+    entry = find_entry(name)
     folder = bundled_dir()
     header = read_header(folder / entry.file)
     tensors = header.pop("tensors")
@@ -96,7 +96,7 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names; left out: all.")] = None,
 ) -> None:
     """Hash weight files and compare with the manifest; exits with 5 when one is damaged or missing."""
-    entries = [_entry(name) for name in names] if names else list(load_manifest().values())
+    entries = [find_entry(name) for name in names] if names else list(load_manifest().values())
     bad = False
     for entry in entries:
         try:
@@ -129,14 +129,6 @@ def pull(
             raise OutputError(f"{target} exists already and differs", "remove it, or choose another folder")
         path = target
     typer.echo(path)
-
-
-def _entry(name: str) -> WeightsEntry:
-    """The bundled manifest's row. Raises WeightsError for an unknown name."""
-    rows = load_manifest()
-    if name not in rows:
-        raise WeightsError(f"unknown weights '{name}'", f"known names: {', '.join(rows) or 'none'}")
-    return rows[name]
 
 
 @app.command()

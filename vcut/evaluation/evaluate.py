@@ -8,7 +8,7 @@ beside it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +70,7 @@ def evaluate(
         ValueError: the predictor yields too few maps, or maps of a wrong size.
     """
     sequences = list(sequences)
-    if not sequences:
-        raise InputError("there is no sequence to evaluate")
-    for sequence in sequences:
-        if not sequence.scored:
-            raise InputError(
-                f"sequence {sequence.name} has {len(sequence.annotations)} annotated frames, none to judge",
-                "a dense sequence needs three, a sparse one two",
-            )
+    check(sequences)
     scores = []
     for sequence in sequences:
         scores.append(_evaluate_sequence(sequence, predict, on_frame))
@@ -86,13 +79,44 @@ def evaluate(
     return Report(tuple(scores))
 
 
-def _evaluate_sequence(
-    sequence: Sequence, predict: Predictor, on_frame: Callable[[Judged], None] | None
-) -> SequenceScore:
-    first = sequence.first()
-    places = {index: place for place, index in enumerate(sequence.scored)}
-    values = np.zeros((len(sequence.ids), 2, len(places)))
-    clock = _Stopwatch()
+def check(sequences: Collection[Sequence]) -> None:
+    """Raises InputError when there is no sequence, or one has no frame to judge."""
+    if not sequences:
+        raise InputError("there is no sequence to evaluate")
+    for sequence in sequences:
+        if not sequence.scored:
+            raise InputError(
+                f"sequence {sequence.name} has {len(sequence.annotations)} annotated frames, none to judge",
+                "a dense sequence needs three, a sparse one two",
+            )
+
+
+class Stopwatch:
+    """Adds up the time spent in its ``with`` blocks, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+def predicted(
+    sequence: Sequence, first: Labels, predict: Predictor, clock: Stopwatch
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The index and the map (H x W uint8, frame size) of each frame from the first annotated one on.
+
+    Args:
+        sequence, first: what the predictor is called with.
+        predict: the tracker.
+        clock: runs while the predictor does.
+
+    Raises:
+        ValueError: the predictor yields too few maps, or maps of a wrong size.
+    """
     with clock:
         maps = iter(predict(sequence, first))
     for index in range(sequence.start, len(sequence.frames)):
@@ -101,10 +125,25 @@ def _evaluate_sequence(
         if labels is None or labels.shape != first.labels.shape:
             found = "no map" if labels is None else f"a map of shape {labels.shape}"
             raise ValueError(f"predictor gave {found} for frame {index} of {sequence.name}")
+        yield index, labels
+
+
+def at_size_of(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """A map at the size of an annotation, by the nearest pixel."""
+    return labels if labels.shape == truth.shape else resize_labels(labels, (truth.shape[1], truth.shape[0]))
+
+
+def _evaluate_sequence(
+    sequence: Sequence, predict: Predictor, on_frame: Callable[[Judged], None] | None
+) -> SequenceScore:
+    first = sequence.first()
+    places = {index: place for place, index in enumerate(sequence.scored)}
+    values = np.zeros((len(sequence.ids), 2, len(places)))
+    clock = Stopwatch()
+    for index, labels in predicted(sequence, first, predict, clock):
         if index in places:
             truth = sequence.truth(index)
-            if labels.shape != truth.shape:
-                labels = resize_labels(labels, (truth.shape[1], truth.shape[0]))
+            labels = at_size_of(truth, labels)
             now = values[..., places[index]]
             for row, identifier in zip(now, sequence.ids, strict=True):
                 drawn, wanted = labels == identifier, truth == identifier
@@ -122,16 +161,3 @@ def _evaluate_sequence(
         for identifier, (region, boundary) in zip(sequence.ids, values, strict=True)
     )
     return SequenceScore(sequence.name, objects, len(sequence.frames) - sequence.start, len(places), clock.seconds)
-
-
-class _Stopwatch:
-    """Adds up the time spent in its ``with`` blocks, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -71,7 +71,12 @@ class SequenceScore:
     def fps(self) -> float:
         """Frames a second of the predictor alone, with the reading (and enlarging) of its frames; reading annotations
         and scoring are left out."""
-        return self.frames / max(self.seconds, 1e-9)
+        return rate_of([self])
+
+    @property
+    def headline(self) -> str:
+        """Its score in a word or two."""
+        return f"J&F {100 * self.mean()['J&F']:.1f}"
 
     def mean(self) -> dict[str, float]:
         """The mean over the objects, by the names of :meth:`ObjectScore.scores`."""
@@ -101,6 +106,16 @@ class Report:
     def columns(self) -> tuple[str, ...]:
         """The heads of :meth:`rows`."""
         return ("sequence", "objects", "frames", *self.mean(), "fps")
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the predictor, over all frames of all sequences; see :attr:`SequenceScore.fps`."""
+        return rate_of(self.sequences)
+
+    def figures(self) -> list[str]:
+        """The values of :meth:`mean`, for a table."""
+        mean = self.mean()
+        return _figures(mean, mean)
 
     def mean(self) -> dict[str, float]:
         """The mean over all objects of all sequences: the DAVIS-2017 score."""
@@ -137,11 +152,23 @@ class Report:
                 ]
         objects = sum(len(score.objects) for score in self.sequences)
         frames = sum(score.frames for score in self.sequences)
-        seconds = sum(score.seconds for score in self.sequences)
         return [
             *rows,
-            _row("mean over objects", objects, frames, _figures(mean, mean), frames / max(seconds, 1e-9)),
+            _row("mean over objects", objects, frames, self.figures(), self.fps),
         ]
+
+
+class Timed(Protocol):
+    """So many frames of a predictor took so many seconds."""
+
+    frames: int
+    seconds: float
+
+
+def rate_of(parts: Iterable[Timed]) -> float:
+    """Frames a second of a predictor over several sequences."""
+    parts = list(parts)
+    return sum(part.frames for part in parts) / max(sum(part.seconds for part in parts), 1e-9)
 
 
 def _mean(scores: Iterable[dict[str, float]]) -> dict[str, float]:

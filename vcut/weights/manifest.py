@@ -82,6 +82,18 @@ def load_manifest(folder: Path | None = None) -> dict[str, WeightsEntry]:
     return read_manifest((folder or bundled_dir()) / FILE_NAME)
 
 
+def find_entry(name: str) -> WeightsEntry:
+    """The bundled manifest's row of that name.
+
+    Raises:
+        WeightsError: an unknown name; or no manifest, or a bad one.
+    """
+    rows = load_manifest()
+    if name not in rows:
+        raise WeightsError(f"unknown weights '{name}'", f"known names: {', '.join(rows) or 'none'}")
+    return rows[name]
+
+
 def read_manifest(path: Path) -> dict[str, WeightsEntry]:
     """Rows of a manifest file by name, in its order. Fields this version does not know are skipped.
 

@@ -1,0 +1,95 @@
+"""What is scored: a network, by its weights, or the copied first mask; and how it runs. No torch until it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from vcut.evaluation.evaluate import Predictor, baseline_copy
+from vcut.options import DEFAULT_SIZE
+from vcut.weights.manifest import DEFAULT
+
+COPY = "copy"
+"""The name of the baseline: the first mask, repeated."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A subject that can be run.
+
+    Attributes:
+        predict: runs it.
+        parameters: of the network; 0 for a baseline.
+        facts: what is run, as plain values.
+        notices: sentences for the user, once it has run (:attr:`vcut.engine.propagator.Propagator.notices`).
+    """
+
+    predict: Predictor
+    parameters: int
+    facts: dict[str, Any]
+    notices: Callable[[], list[str]] = field(default=lambda: [])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network or the baseline.
+
+    Attributes:
+        weights: as ``--weights`` takes them; ``None`` for the default ones.
+        baseline: score :data:`COPY` instead; the rest does not matter then.
+        size: shorter side of the picture that the network sees, pixels.
+        device, dtype: as :func:`vcut.engine.runtime.choose_runtime` takes them.
+        aggregation: a name in :data:`vcut.engine.aggregate.RULES`.
+        scales: of RGMP (:func:`vcut.models.rgmp.set_scales`).
+        finetune: steps of fine-tuning on each first frame (:func:`vcut.training.first_frame.finetune`).
+    """
+
+    weights: str | None = None
+    baseline: bool = False
+    size: int = DEFAULT_SIZE
+    device: str = "auto"
+    dtype: str = "auto"
+    aggregation: str = "product"
+    scales: str | None = None
+    finetune: int = 0
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return COPY if self.baseline else self.weights or DEFAULT
+
+    def load(self) -> Ready:
+        """Loads the network, if it is one.
+
+        Raises:
+            OptionError: an unknown device, number format or rule, or scales that are none or not for this network.
+            DeviceError: a device or number format that is not to be had here.
+            WeightsError: the weights are missing, damaged or untrained.
+        """
+        if self.baseline:
+            return Ready(baseline_copy, 0, {"baseline": COPY})
+        from vcut.weights import load_model, resolve
+
+        resolve(self.weights)  # what is missing is found before torch is waited for
+        from vcut.engine.aggregate import check_rule
+        from vcut.engine.runtime import choose_runtime
+        from vcut.evaluation.network import NetworkPredictor
+        from vcut.models.rgmp import set_scales
+
+        rule, runtime = check_rule(self.aggregation), choose_runtime(self.device, self.dtype)
+        model = load_model(self.weights)
+        facts = {
+            "weights": self.weights or "default",
+            "size": self.size,
+            "runtime": runtime.name,
+            "aggregation": rule,
+        }
+        if self.scales is not None:
+            set_scales(model, self.scales)
+            facts["scales"] = self.scales
+        if self.finetune:
+            facts["finetune_first"] = self.finetune
+        predict = NetworkPredictor(model, runtime, self.size, rule, self.finetune)
+        parameters = sum(p.numel() for p in model.parameters())
+        return Ready(predict, parameters, facts, lambda: predict.propagator.notices)

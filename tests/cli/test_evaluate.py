@@ -73,6 +73,7 @@ def test_without_options_nothing_of_them_shows(root: Path, tmp_path: Path) -> No
     ("options", "words"),
     [
         (["--frames", 149], "--frames 149 is too few to see a drift; give 150 or more"),
+        (["--finetune-first", -1], "--finetune-first -1 is out of range; give 0 to 10000 steps"),
         (["--enlarge", 239], "--enlarge 239 is out of range for the frames of walk, 320 x 240; give 240 to 4320"),
     ],
 )
@@ -82,6 +83,17 @@ def test_options_that_make_no_sense(root: Path, options: list[object], words: st
         assert result.exit_code == OptionError.exit_code and result.stdout == ""
         (line,) = result.stderr.strip().splitlines()
         assert line.startswith(f"error: {words}")
+
+
+def test_each_sequence_has_a_network_tuned_on_its_own_first_frame(root: Path, tmp_path: Path) -> None:
+    def scores(*options: object) -> dict:
+        result = vcut("evaluate", root, "--size", 96, "--json", tmp_path / "scores.json", *options)
+        assert result.exit_code == 0, result.output
+        return json.loads((tmp_path / "scores.json").read_text())
+
+    plain, tuned = scores(), scores("--finetune-first", 4)
+    assert "finetune_first" not in plain and tuned["finetune_first"] == 4
+    assert tuned["mean"]["J"] != plain["mean"]["J"] and tuned["mean"]["J"] > 0.6
 
 
 def test_rgmp_at_several_scales_by_its_own_rule(root: Path, tmp_path: Path) -> None:

@@ -129,12 +129,12 @@ def test_gam_shows_its_attention_and_gc_its_keys(clip: Path, tmp_path: Path) -> 
     ((_, *maps),) = tiles(tmp_path / "gam.png")
     assert np.abs(maps[4] - maps[5]).max() > 10, "attention changes something"
     columns = inspect(clip, tmp_path / "gc.png", "--frames", "0,2", "--weights", "gc")
-    assert [column.split("(")[-1].rstrip(")") for column in columns] == KEYS
+    assert [column.split("(")[-1].rstrip(")") for column in columns] == [*KEYS, "mask embedding"]
     rows = tiles(tmp_path / "gc.png")
-    assert [len(row) for row in rows] == [5, 5]
+    assert [len(row) for row in rows] == [6, 6]
     for inner in rows[0][1:3]:
         assert light(inner, inside(0)) > light(inner, far(0)) + 10
-    for outer in rows[0][3:]:
+    for outer in rows[0][3:5]:
         assert light(outer, inside(0)) < light(outer, ~inside(0))
 
 

@@ -117,7 +117,8 @@ def test_another_architecture_takes_over_what_fits():
 
 
 def test_a_later_start_goes_over_an_earlier_one(tmp_path):
-    gam, gc = load_model("gam"), load_model("gc")
+    gam, gc = load_model("gam"), build_model("gc", {"previous_masks": 0})
+    take_over(gc, load_model("gc"))
     options = replace(SMALL, architecture="gc", config={})
     model = Trainer(tmp_path, options, CPU, start=[gam, gc]).model
     assert torch.equal(model.query.weight, gc.query.weight)

@@ -16,6 +16,9 @@ Size = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16 or fp16.")]
+FinetuneFirst = Annotated[
+    int, typer.Option("--finetune-first", metavar="N", help="Train on the first frame for N steps before.")
+]
 
 
 def _weights(*names: str) -> Any:
@@ -26,4 +29,4 @@ Weights = Annotated[str | None, _weights("--weights", "--model")]
 OneWeights = Annotated[str | None, _weights("--weights")]
 """For a command whose ``--model`` takes several."""
 
-__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "OneWeights", "Size", "Weights"]
+__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "FinetuneFirst", "OneWeights", "Size", "Weights"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, Size, Weights
+from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, FinetuneFirst, Size, Weights
 from vcut.video.formats import FORMATS
 
 EDGES = "The edges"
@@ -50,9 +50,7 @@ def _template(
     names: Annotated[
         Path | None, typer.Option("--names", help='JSON, {"1": "dog"}; or MASK.json beside the mask.')
     ] = None,
-    finetune_first: Annotated[
-        int, typer.Option("--finetune-first", metavar="N", help="Train on the first frame for N steps before.")
-    ] = 0,
+    finetune_first: FinetuneFirst = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",

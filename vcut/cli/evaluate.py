@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vcut.cli import console
-from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, OneWeights, Size
+from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, FinetuneFirst, OneWeights, Size
 from vcut.errors import OptionError
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def evaluate(
             "--scales", metavar="S,S,…", help="rgmp: scales of the frame whose masks are averaged, 0.5,0.75,1."
         ),
     ] = None,
-    finetune_first: Annotated[
-        int, typer.Option("--finetune-first", metavar="N", help="Train on each first frame for N steps before.")
-    ] = 0,
+    finetune_first: FinetuneFirst = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -100,6 +98,7 @@ def evaluate(
     With --frames the table has J around frame 100 and J at the end, over the same frames where that is possible.
     With --transfer it has wrong pixels in percent of the objects', at each distance from the key frames.
     """
+    from vcut.cli.compare import Files, compare, contenders
     from vcut.evaluation.dataset import find_sequences
     from vcut.evaluation.subject import COPY, Subject
     from vcut.evaluation.task import Task
@@ -121,14 +120,11 @@ def evaluate(
     _are_for("--transfer", transfer, {"--distances": distances, "--key-every": key_every})
     subject = Subject(weights, baseline is not None, size, device, dtype, aggregation, scales, finetune_first)
     shown = {key: value for key, value in {"frames": frames, "enlarge": enlarge}.items() if value is not None}
+    subjects = [subject] if model is None else contenders(model, subject)
+    task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)
     if model is None:
-        task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)
         _score(subject, task, shown, json_file, per_object)
         return
-    from vcut.cli.compare import Files, compare, contenders
-
-    subjects = contenders(model, subject)
-    task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)
     data = {"data": str(root)} | ({"split": split} if split else {}) | {"sequences": len(task.sequences)}
     compare(subjects, task, data | shown, Files(json_file, markdown, plot))
 

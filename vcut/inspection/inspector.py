@@ -29,7 +29,7 @@ class Inspector(Propagator):
         super().__init__(*arguments, **keywords)
         self.maps: list[Map] = []
         self.masks: Tensor | None = None
-        self._given: Tensor | None = None
+        self._first_masks: Tensor | None = None
         self._asked = False
 
     @property
@@ -54,7 +54,7 @@ class Inspector(Propagator):
         first = not self.memories
         if first:
             super()._remember(frame, features, masks)
-            self._given = masks
+            self._first_masks = masks
         if first or self._asked:
             self.maps, self.masks = self._seen(frame, features, masks), masks[0]
         if not first:
@@ -65,7 +65,7 @@ class Inspector(Propagator):
         found = [
             self.model.inspect(memory, features, frame, *group, given)
             for memory, group, (given, _) in zip(
-                self.memories, self._groups(masks), self._groups(self._given), strict=True
+                self.memories, self._groups(masks), self._groups(self._first_masks), strict=True
             )
         ]
         if not found[0]:

@@ -13,6 +13,7 @@ from torch import nn
 from vcut.engine.runtime import Runtime, training_dtype
 from vcut.models.base import SegmentationModel
 from vcut.training.clips import ClipMaker
+from vcut.training.descent import descend
 from vcut.training.losses import Weights, unroll
 from vcut.training.render import render
 
@@ -99,9 +100,6 @@ def finetune(
             frames, truth = render([maker.scene(rng, FRAMES, targets, False) for _ in range(BATCH)], SIZE, device)
             with runtime.autocast():
                 loss, _ = unroll(tuned, frames.float() / 255, truth, Weights(), spoilt=SPOILT)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(tuned.parameters(), 5.0)
-            optimizer.step()
+            descend(tuned, optimizer, loss)
             on_step(step + 1, float(loss.detach()))
     return tuned.eval()

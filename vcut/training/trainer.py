@@ -27,6 +27,7 @@ from vcut.errors import InputError, OptionError
 from vcut.models.base import SegmentationModel
 from vcut.models.registry import build_model, load_trunks, same_trunks, take_over
 from vcut.training.clips import Batches, ClipMaker
+from vcut.training.descent import descend
 from vcut.training.losses import Weights, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.pack import Pack
@@ -276,10 +277,7 @@ class Trainer:
                 self.options.drift,
                 self.options.given(self.step),
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.optimizer.step()
+        descend(self.model, self.optimizer, loss)
         self.step += 1
         decay = min(self.options.ema, self.step / (self.step + 10))
         with torch.no_grad():

@@ -27,6 +27,8 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
         "network (--weights)": sha256_once(weights),
         "device or --dtype": runtime.name,
         "--size": str(options.size),
+        "--aggregation": options.aggregation,
+        "--scales": str(options.scales),
         "--finetune-first": str(options.finetune),
         "--start or --end": f"{options.span}",
         "--rate": str(options.rate),

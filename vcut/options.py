@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from vcut.engine.rules import DEFAULT_RULE, Rule, check_rule
 from vcut.errors import OptionError
 from vcut.matte.options import DEFAULT_EDGES, MatteOptions
 from vcut.video.span import WHOLE, Span
@@ -16,6 +17,7 @@ MIN_SIZE = 64
 MAX_SIZE = 4320
 DEFAULT_SIZE = 480
 MAX_FINETUNE = 10_000
+MAX_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class SegmentOptions:
         edges: what the objects' edges are to look like.
         names: a JSON file of what objects are called, ``{"1": "dog"}``; the one beside the mask when ``None``.
         finetune: steps of fine-tuning the network on the first frame before it begins.
+        aggregation: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        scales: of the frame, whose masks are averaged; for RGMP alone, its config's when ``None``.
         resume: go on with a run of this that was stopped, if there is one.
         report: a JSON file to write about the run.
 
@@ -71,6 +75,8 @@ class SegmentOptions:
     edges: MatteOptions = DEFAULT_EDGES
     names: Path | None = None
     finetune: int = 0
+    aggregation: Rule = DEFAULT_RULE
+    scales: tuple[float, ...] | None = None
     resume: bool = False
     report: Path | None = None
 
@@ -81,6 +87,7 @@ class SegmentOptions:
         if str(self.input) == "-" and self.resume:
             raise OptionError("a clip from a pipe cannot be gone on with", "leave --resume out")
         check_finetune(self.finetune)
+        check_rule(self.aggregation)
         if str(self.input) == "-" and self.finetune:
             raise OptionError(
                 "a clip from a pipe has no first frame to look at beforehand", "leave --finetune-first out"
@@ -93,7 +100,21 @@ class SegmentOptions:
 
 _FLAGS = ("split_objects", "audio", "deinterlace", "tone_map", "overwrite")
 _NUMBERS: dict[str, type] = {"size": int, "grow": float, "shrink": float, "feather": float, "finetune_first": int}
-_TEXTS = ("format", "background", "start", "end", "objects", "edge", "names", "device", "dtype", "weights", "rate")
+_TEXTS = (
+    "aggregation",
+    "background",
+    "device",
+    "dtype",
+    "edge",
+    "end",
+    "format",
+    "names",
+    "objects",
+    "rate",
+    "scales",
+    "start",
+    "weights",
+)
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -126,6 +147,8 @@ def read_options(values: Mapping[str, Any]) -> dict[str, Any]:
         fields["rate"] = parse_rate(given.pop("rate"))
     if "finetune_first" in given:
         fields["finetune"] = given.pop("finetune_first")
+    if "scales" in given:
+        fields["scales"] = parse_scales(given.pop("scales"))
     if "names" in given:
         fields["names"] = Path(given.pop("names"))
     return fields | given
@@ -176,6 +199,19 @@ def parse_ids(text: str) -> tuple[int, ...]:
     if not ids or not all(0 < i < 256 for i in ids):
         raise OptionError(f"--objects '{text}' are not object numbers", "give numbers from 1 to 255, e.g. 1,3")
     return ids
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """``0.5,0.75,1`` as scales of the frame, each above 0 and at most :data:`MAX_SCALE`."""
+    try:
+        scales = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0 < scale <= MAX_SCALE for scale in scales):
+        raise OptionError(
+            f"--scales '{text}' are not scales", f"give numbers above 0 and at most {MAX_SCALE:g}, e.g. 0.5,0.75,1"
+        )
+    return scales
 
 
 def plain_options(options: SegmentOptions) -> dict[str, Any]:

@@ -78,10 +78,10 @@ def open_network(
         VcutError: the weights cannot be had, or what a stopped run has left does not fit.
     """
     weights = resolve(options.weights)
-    model, ready = shared_model(weights, clip.runtime)
+    model, ready = shared_model(weights, clip.runtime, options.scales)
     if options.finetune:
         model, ready = _finetuned(model, options, clip, notice), None
-    propagator = Propagator(model, clip.runtime, options.size, ready=ready)
+    propagator = Propagator(model, clip.runtime, options.size, ready=ready, rule=options.aggregation)
     identity = identify(options, clip.source.info, clip.mask, weights, clip.runtime)
     with _journal(options, clip.outputs[0][1], identity, notice, keep) as journal:
         yield Network(propagator, weights, clip.mask, journal)

@@ -104,8 +104,8 @@ def test_rgmp_at_several_scales_by_its_own_rule(root: Path, tmp_path: Path) -> N
     result = vcut(*common, *options)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "scores.json").read_text())
-    assert (found["aggregation"], found["scales"]) == ("union", "0.5,1")
-    for wrong, words in ((["--scales", "big"], "no list of scales"), (["--aggregation", "big"], "known ones: product")):
+    assert (found["aggregation"], found["scales"]) == ("union", [0.5, 1.0])
+    for wrong, words in ((["--scales", "big"], "are not scales"), (["--aggregation", "big"], "known ones: product")):
         result = vcut(*common, *wrong)
         assert result.exit_code == OptionError.exit_code and words in result.stderr
 

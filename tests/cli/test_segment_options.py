@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 from tools import ROOT, example, iou, vcut
 
+from vcut.engine.rules import RULES
 from vcut.errors import MaskError, OptionError
+from vcut.models.registry import build_model
+from vcut.weights.file import save_weights
 
 
 def pictures(folder) -> dict[str, np.ndarray]:
@@ -102,3 +105,39 @@ def test_fine_tuning_on_the_first_frame_changes_the_cut_and_is_repeatable(scene,
     assert all(np.array_equal(again[name], tuned[name]) for name in tuned)
     refused = vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "x", "--finetune-first", "-1")
     assert refused.exit_code == OptionError.exit_code and "out of range" in refused.output
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_objects_share_the_pixels_by_the_rule_asked_for(scene, tmp_path, rule):
+    run = ("segment", scene.clip, "-m", scene.mask, "-f", "labels,matte", "-o", tmp_path / "cut", "--end", "5")
+    result = vcut(*run, "--aggregation", rule, "--split-objects")
+    assert result.exit_code == 0, result.output
+    truth = scene.truth[4]
+    for identifier in (1, 3):
+        labels = pictures(tmp_path / f"cut_labels_{identifier}")["00004.png"]
+        matte = pictures(tmp_path / f"cut_matte_{identifier}")["00004.png"]
+        assert iou(labels == identifier, truth == identifier) > 0.75
+        assert iou(matte > 127, truth == identifier) > 0.75
+
+
+def test_rgmp_sees_the_scales_asked_for_and_no_other_network_has_any(scene, tmp_path):
+    sizes = {"trunk": "resnet18", "channels": 16, "widths": (16, 16)}
+    save_weights(tmp_path / "rgmp.safetensors", build_model("rgmp", sizes), extra={"trained": "yes"})
+
+    def cut(name: str, *options: str) -> dict[str, np.ndarray]:
+        run = ("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / name, "-f", "matte", "--size", "96")
+        result = vcut(*run, "--end", "3", "--weights", tmp_path / "rgmp.safetensors", *options)
+        assert result.exit_code == 0, result.output
+        return pictures(tmp_path / name)
+
+    own, other, again = cut("own"), cut("other", "--scales", "0.5,0.75"), cut("again", "--scales", "0.5,0.75")
+    assert any(not np.array_equal(own[name], other[name]) for name in own)
+    assert all(np.array_equal(again[name], other[name]) for name in other)
+    for more, words in (
+        (("--scales", "1"), "not for gam-s"),
+        (("--scales", "3"), "are not scales"),
+        (("--aggregation", "loudest"), "known ones: product"),
+    ):
+        refused = vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "x", *more)
+        assert refused.exit_code == OptionError.exit_code and words in refused.output
+        assert not list(tmp_path.glob("x*"))

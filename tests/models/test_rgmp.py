@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from vcut.engine.aggregate import aggregate_logits, check_rule, combine
+from vcut.engine.aggregate import aggregate_logits, combine
 from vcut.engine.propagator import Propagator
+from vcut.engine.rules import check_rule
 from vcut.engine.runtime import Runtime
 from vcut.errors import OptionError, WeightsError
 from vcut.models.base import other_objects
@@ -16,7 +17,8 @@ from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Refine
 from vcut.models.parts.global_convolution import GlobalConvolution
 from vcut.models.registry import build_model, load_trunks
-from vcut.models.rgmp import RGMP, RGMPConfig, RGMPMemory, mean_logits, set_scales
+from vcut.models.rgmp import RGMP, RGMPConfig, RGMPMemory, at_scales, mean_logits
+from vcut.options import parse_scales
 from vcut.training.losses import Weights, unroll
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -146,13 +148,14 @@ def test_a_frame_that_ends_within_a_cell_of_stride_32_is_not_stretched():
 
 def test_scales_and_rules_are_given_as_text():
     model = small()
-    set_scales(model, "0.5,1")
-    assert model.scales == (0.5, 1.0) and check_rule("union") == "union"
+    other = at_scales(model, parse_scales("0.5,1"))
+    assert other.scales == (0.5, 1.0) and model.scales == small().scales and check_rule("union") == "union"
+    assert all(a is b for a, b in zip(model.parameters(), other.parameters(), strict=True))
     for text in ("", "half", "0", "nan", "1,3"):
-        with pytest.raises(OptionError, match="no list of scales"):
-            set_scales(model, text)
+        with pytest.raises(OptionError, match="are not scales"):
+            parse_scales(text)
     with pytest.raises(OptionError, match="not for gam-s"):
-        set_scales(build_model("gam-s"), "1")
+        at_scales(build_model("gam-s"), (1.0,))
     with pytest.raises(OptionError, match="known ones: product, union, naive, winner"):
         check_rule("loudest")
 

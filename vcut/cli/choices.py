@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vcut.engine.rules import DEFAULT_RULE, RULES
 from vcut.options import DEFAULT_SIZE
 
 Size = Annotated[
@@ -19,6 +20,13 @@ Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16 or fp16.")
 FinetuneFirst = Annotated[
     int, typer.Option("--finetune-first", metavar="N", help="Train on the first frame for N steps before.")
 ]
+Aggregation = Annotated[
+    str, typer.Option("--aggregation", metavar="RULE", help=f"How objects share pixels: {', '.join(RULES)}.")
+]
+Scales = Annotated[
+    str | None,
+    typer.Option("--scales", metavar="S,S,…", help="rgmp: scales of the frame whose masks are averaged, 0.5,0.75,1."),
+]
 
 
 def _weights(*names: str) -> Any:
@@ -29,4 +37,15 @@ Weights = Annotated[str | None, _weights("--weights", "--model")]
 OneWeights = Annotated[str | None, _weights("--weights")]
 """For a command whose ``--model`` takes several."""
 
-__all__ = ["DEFAULT_SIZE", "Device", "Dtype", "FinetuneFirst", "OneWeights", "Size", "Weights"]
+__all__ = [
+    "DEFAULT_RULE",
+    "DEFAULT_SIZE",
+    "Aggregation",
+    "Device",
+    "Dtype",
+    "FinetuneFirst",
+    "OneWeights",
+    "Scales",
+    "Size",
+    "Weights",
+]

@@ -67,12 +67,10 @@ def compare(subjects: list[Subject], task: Task, data: dict[str, Any], files: Fi
 
     from vcut.bench.plots import check_plot
     from vcut.bench.system import describe_system, name_of
-    from vcut.engine.aggregate import check_rule
     from vcut.engine.runtime import choose_runtime
     from vcut.evaluation import compare as networks
 
     common = subjects[0]
-    check_rule(common.aggregation)
     if files.plot is not None:
         check_plot(files.plot)
     runtime = choose_runtime(common.device, common.dtype)
@@ -105,7 +103,7 @@ def _settings(common: Subject, task: Task) -> dict[str, Any]:
     """What holds for all rows, as plain values."""
     settings: dict[str, Any] = {"size": common.size, "aggregation": common.aggregation}
     if common.scales is not None:
-        settings["scales"] = common.scales
+        settings["scales"] = list(common.scales)
     if common.finetune:
         settings["finetune_first"] = common.finetune
     if task.transfer:

@@ -10,7 +10,17 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, FinetuneFirst, Size, Weights
+from vcut.cli.choices import (
+    DEFAULT_RULE,
+    DEFAULT_SIZE,
+    Aggregation,
+    Device,
+    Dtype,
+    FinetuneFirst,
+    Scales,
+    Size,
+    Weights,
+)
 from vcut.video.formats import FORMATS
 
 EDGES = "The edges"
@@ -50,6 +60,8 @@ def _template(
     names: Annotated[
         Path | None, typer.Option("--names", help='JSON, {"1": "dog"}; or MASK.json beside the mask.')
     ] = None,
+    aggregation: Aggregation = DEFAULT_RULE,
+    scales: Scales = None,
     finetune_first: FinetuneFirst = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vcut.cli import console
-from vcut.cli.choices import DEFAULT_SIZE, Device, Dtype, FinetuneFirst, OneWeights, Size
+from vcut.cli.choices import (
+    DEFAULT_RULE,
+    DEFAULT_SIZE,
+    Aggregation,
+    Device,
+    Dtype,
+    FinetuneFirst,
+    OneWeights,
+    Scales,
+    Size,
+)
 from vcut.errors import OptionError
 
 if TYPE_CHECKING:
@@ -43,16 +53,8 @@ def evaluate(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Write a contact sheet of each sequence to DIR.")
     ] = None,
-    aggregation: Annotated[
-        str,
-        typer.Option("--aggregation", metavar="RULE", help="How objects share pixels: product, union, naive, winner."),
-    ] = "product",
-    scales: Annotated[
-        str | None,
-        typer.Option(
-            "--scales", metavar="S,S,…", help="rgmp: scales of the frame whose masks are averaged, 0.5,0.75,1."
-        ),
-    ] = None,
+    aggregation: Aggregation = DEFAULT_RULE,
+    scales: Scales = None,
     finetune_first: FinetuneFirst = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
@@ -99,10 +101,11 @@ def evaluate(
     With --transfer it has wrong pixels in percent of the objects', at each distance from the key frames.
     """
     from vcut.cli.compare import Files, compare, contenders
+    from vcut.engine.rules import check_rule
     from vcut.evaluation.dataset import find_sequences
     from vcut.evaluation.subject import COPY, Subject
     from vcut.evaluation.task import Task
-    from vcut.options import check_finetune, check_size
+    from vcut.options import check_finetune, check_size, parse_scales
 
     check_size(size)
     check_finetune(finetune_first)
@@ -118,7 +121,9 @@ def evaluate(
     )
     _are_for("--model", model, {"--markdown": markdown, "--plot": plot})
     _are_for("--transfer", transfer, {"--distances": distances, "--key-every": key_every})
-    subject = Subject(weights, baseline is not None, size, device, dtype, aggregation, scales, finetune_first)
+    seen = parse_scales(scales) if scales is not None else None
+    rule = check_rule(aggregation)
+    subject = Subject(weights, baseline is not None, size, device, dtype, rule, seen, finetune_first)
     shown = {key: value for key, value in {"frames": frames, "enlarge": enlarge}.items() if value is not None}
     subjects = [subject] if model is None else contenders(model, subject)
     task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.errors import OptionError
-
-Rule = Literal["product", "union", "naive", "winner"]
-RULES: tuple[Rule, ...] = get_args(Rule)
-"""How objects share the pixels; see :func:`combine`."""
+from vcut.engine.rules import Rule
 
 LIMIT = 16.0
 """Logits are held within this, so that a probability of exactly 0 or 1 (p within 1e-7 of it) cannot occur."""
@@ -38,13 +32,6 @@ def aggregate_logits(logits: Tensor) -> Tensor:
 def aggregate(logits: Tensor) -> Tensor:
     """Label probabilities B,N+1,H,W (background first) of object logits B,N,H,W."""
     return aggregate_logits(logits).softmax(1)
-
-
-def check_rule(name: str) -> Rule:
-    """The rule of that name. Raises OptionError for an unknown one."""
-    if name not in RULES:
-        raise OptionError(f"unknown --aggregation '{name}'", f"known ones: {', '.join(RULES)}")
-    return name
 
 
 def combine(logits: Tensor, rule: Rule) -> Tensor:

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.engine.aggregate import Rule, combine
+from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
+from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
@@ -103,7 +104,7 @@ class Propagator:
         every: int | None = None,
         times: StageTimes | None = None,
         ready: SegmentationModel | None = None,
-        rule: Rule = "product",
+        rule: Rule = DEFAULT_RULE,
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vcut.engine.aggregate import Rule
 from vcut.engine.propagator import Propagator
+from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime
 from vcut.evaluation.dataset import Sequence
 from vcut.masks.labels import Labels
@@ -26,7 +26,7 @@ class NetworkPredictor:
     """
 
     def __init__(
-        self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = "product", finetune: int = 0
+        self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = DEFAULT_RULE, finetune: int = 0
     ) -> None:
         self.propagator = Propagator(model, runtime, size, rule=rule)
         self._model = model

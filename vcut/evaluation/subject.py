@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.evaluation.evaluate import Predictor, baseline_copy
 from vcut.options import DEFAULT_SIZE
 from vcut.weights.manifest import DEFAULT
@@ -40,8 +41,8 @@ class Subject:
         baseline: score :data:`COPY` instead; the rest does not matter then.
         size: shorter side of the picture that the network sees, pixels.
         device, dtype: as :func:`vcut.engine.runtime.choose_runtime` takes them.
-        aggregation: a name in :data:`vcut.engine.aggregate.RULES`.
-        scales: of RGMP (:func:`vcut.models.rgmp.set_scales`).
+        aggregation: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        scales: of the frame, for RGMP (:func:`vcut.models.rgmp.at_scales`).
         finetune: steps of fine-tuning on each first frame (:func:`vcut.training.first_frame.finetune`).
     """
 
@@ -50,8 +51,8 @@ class Subject:
     size: int = DEFAULT_SIZE
     device: str = "auto"
     dtype: str = "auto"
-    aggregation: str = "product"
-    scales: str | None = None
+    aggregation: Rule = DEFAULT_RULE
+    scales: tuple[float, ...] | None = None
     finetune: int = 0
 
     @property
@@ -63,7 +64,7 @@ class Subject:
         """Loads the network, if it is one.
 
         Raises:
-            OptionError: an unknown device, number format or rule, or scales that are none or not for this network.
+            OptionError: an unknown device or number format, or scales that are not for this network.
             DeviceError: a device or number format that is not to be had here.
             WeightsError: the weights are missing, damaged or untrained.
         """
@@ -72,24 +73,23 @@ class Subject:
         from vcut.weights import load_model, resolve
 
         resolve(self.weights)  # what is missing is found before torch is waited for
-        from vcut.engine.aggregate import check_rule
         from vcut.engine.runtime import choose_runtime
         from vcut.evaluation.network import NetworkPredictor
-        from vcut.models.rgmp import set_scales
+        from vcut.models.rgmp import at_scales
 
-        rule, runtime = check_rule(self.aggregation), choose_runtime(self.device, self.dtype)
+        runtime = choose_runtime(self.device, self.dtype)
         model = load_model(self.weights)
         facts = {
             "weights": self.weights or "default",
             "size": self.size,
             "runtime": runtime.name,
-            "aggregation": rule,
+            "aggregation": self.aggregation,
         }
         if self.scales is not None:
-            set_scales(model, self.scales)
-            facts["scales"] = self.scales
+            model = at_scales(model, self.scales)
+            facts["scales"] = list(self.scales)
         if self.finetune:
             facts["finetune_first"] = self.finetune
-        predict = NetworkPredictor(model, runtime, self.size, rule, self.finetune)
+        predict = NetworkPredictor(model, runtime, self.size, self.aggregation, self.finetune)
         parameters = sum(p.numel() for p in model.parameters())
         return Ready(predict, parameters, facts, lambda: predict.propagator.notices)

@@ -10,6 +10,7 @@ three refinement modules, and an output at stride 4.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
 
@@ -153,25 +154,17 @@ class RGMP(SegmentationModel):
         return self.encoder(x.contiguous(memory_format=torch.channels_last))
 
 
-def set_scales(model: SegmentationModel, text: str) -> None:
-    """Lets a model see frames at other scales than its config says; its weights are the same.
-
-    Args:
-        model: an RGMP.
-        text: ``0.5,0.75,1``; each above 0 and at most 2.
+def at_scales(model: SegmentationModel, scales: tuple[float, ...]) -> RGMP:
+    """A model that sees frames at other scales than its config says, with the very weights of ``model``.
 
     Raises:
-        OptionError: another model, or no such list.
+        OptionError: no RGMP.
     """
     if not isinstance(model, RGMP):
         raise OptionError(f"--scales is not for {model.architecture}", "leave it out; rgmp has it")
-    try:
-        scales = tuple(float(scale) for scale in text.split(","))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0 < scale <= 2 for scale in scales):
-        raise OptionError(f"--scales {text} is no list of scales", "give numbers above 0 and at most 2, as 0.5,0.75,1")
-    model.config = dataclasses.replace(model.config, scales=scales)
+    other = copy.copy(model)
+    other.config = dataclasses.replace(model.config, scales=scales)
+    return other
 
 
 def mean_logits(logits: list[Tensor]) -> Tensor:

@@ -34,6 +34,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no augmentations": {"without": AUGMENTATIONS},
     "edge loss 0.5": {"edge": 0.5},
     "masks spoilt 0.5": {"drift": 0.5},
+    "first frame apart 0.5, masks spoilt 0.5": {"apart": 0.5, "drift": 0.5},
 }
 """What is changed of the base; clips seen are the same for all."""
 

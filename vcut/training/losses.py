@@ -100,24 +100,22 @@ def carry(
         For each frame after those the label logits B,N+1,H,W after aggregation, and those of all objects together,
         B,1,H,W, where the model has them (:meth:`vcut.models.base.SegmentationModel.segment_to_learn`).
     """
-    batch, length = frames.shape[:2]
+    length = frames.shape[1]
     objects = max(1, int(labels.max()))
-    all_features = model.encode(frames.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-
-    def at(t: int) -> Features:
-        return all_features.map(lambda x: x.unflatten(0, (batch, length))[:, t])
+    seen = frames.transpose(0, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    all_features = frame_by_frame(model.encode(seen), length)
 
     def truth(t: int) -> Tensor:
         return functional.one_hot(labels[:, t].long(), objects + 1).permute(0, 3, 1, 2)[:, 1:].float()
 
     masks = truth(0)
     absent = (masks.sum((2, 3)) == 0)[:, :, None, None]
-    memory = model.remember(None, at(0), frames[:, 0], masks, other_objects(masks))
+    memory = model.remember(None, all_features[0], frames[:, 0], masks, other_objects(masks))
     if spoilt and given == 1:
         masks = drift(masks, spoilt)
-        memory = model.remember(memory, at(0), frames[:, 0], masks, other_objects(masks))
+        memory = model.remember(memory, all_features[0], frames[:, 0], masks, other_objects(masks))
     for t in range(1, length):
-        features = at(t)
+        features = all_features[t]
         if t < given:
             masks = truth(t).masked_fill(absent, 0.0)
         else:
@@ -133,6 +131,21 @@ def carry(
                 memory = model.glance(memory, masks, others)
             else:
                 memory = model.remember(memory, features, frames[:, t], masks, others)
+
+
+def frame_by_frame(features: Features, length: int) -> list[Features]:
+    """Features of ``length`` frames of B clips, L*B,..., frame by frame.
+
+    Backwards, a split costs one copy; an index would cost zeros of the whole for each frame, and their sum.
+    """
+    parts: list[tuple[Tensor, ...]] = []
+    features.map(lambda x: parts.append(x.chunk(length)))
+
+    def at(t: int) -> Features:
+        left = iter(parts)
+        return features.map(lambda _: next(left)[t])
+
+    return [at(t) for t in range(length)]
 
 
 def unroll(

@@ -29,6 +29,7 @@ def identify(options: SegmentOptions, info: VideoInfo, mask: Labels, weights: Pa
         "--size": str(options.size),
         "--aggregation": options.aggregation,
         "--scales": str(options.scales),
+        "--roi": str(options.roi),
         "--finetune-first": str(options.finetune),
         "--start or --end": f"{options.span}",
         "--rate": str(options.rate),

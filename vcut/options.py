@@ -47,6 +47,7 @@ class SegmentOptions:
         names: a JSON file of what objects are called, ``{"1": "dog"}``; the one beside the mask when ``None``.
         finetune: steps of fine-tuning the network on the first frame before it begins.
         aggregation: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        roi: look at frames only where the objects are (:class:`vcut.engine.propagator.Propagator`).
         scales: of the frame, whose masks are averaged; for RGMP alone, its config's when ``None``.
         resume: go on with a run of this that was stopped, if there is one.
         report: a JSON file to write about the run.
@@ -77,6 +78,7 @@ class SegmentOptions:
     finetune: int = 0
     aggregation: Rule = DEFAULT_RULE
     scales: tuple[float, ...] | None = None
+    roi: bool | None = None
     resume: bool = False
     report: Path | None = None
 
@@ -98,7 +100,7 @@ class SegmentOptions:
             )
 
 
-_FLAGS = ("split_objects", "audio", "deinterlace", "tone_map", "overwrite")
+_FLAGS = ("split_objects", "audio", "deinterlace", "tone_map", "overwrite", "roi")
 _NUMBERS: dict[str, type] = {"size": int, "grow": float, "shrink": float, "feather": float, "finetune_first": int}
 _TEXTS = (
     "aggregation",

@@ -81,7 +81,7 @@ def open_network(
     model, ready = shared_model(weights, clip.runtime, options.scales)
     if options.finetune:
         model, ready = _finetuned(model, options, clip, notice), None
-    propagator = Propagator(model, clip.runtime, options.size, ready=ready, rule=options.aggregation)
+    propagator = Propagator(model, clip.runtime, options.size, ready=ready, rule=options.aggregation, roi=options.roi)
     identity = identify(options, clip.source.info, clip.mask, weights, clip.runtime)
     with _journal(options, clip.outputs[0][1], identity, notice, keep) as journal:
         yield Network(propagator, weights, clip.mask, journal)

@@ -93,6 +93,7 @@ def test_each_sequence_has_a_network_tuned_on_its_own_first_frame(root: Path, tm
 
     plain, tuned = scores(), scores("--finetune-first", 4)
     assert "finetune_first" not in plain and tuned["finetune_first"] == 4
+    assert plain["roi"] is True
     assert tuned["mean"]["J"] != plain["mean"]["J"] and tuned["mean"]["J"] > 0.6
 
 

@@ -141,3 +141,16 @@ def test_rgmp_sees_the_scales_asked_for_and_no_other_network_has_any(scene, tmp_
         refused = vcut("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / "x", *more)
         assert refused.exit_code == OptionError.exit_code and words in refused.output
         assert not list(tmp_path.glob("x*"))
+
+
+def test_looking_only_where_objects_are_gives_the_same_masks(scene, tmp_path):
+    def cut(name: str, *options: str) -> dict[str, np.ndarray]:
+        run = ("segment", scene.clip, "-m", scene.mask, "-o", tmp_path / name, "-f", "labels", "--device", "cpu")
+        result = vcut(*run, "--objects", "3", *options)
+        assert result.exit_code == 0, result.output
+        return pictures(tmp_path / name)
+
+    parts, asked, whole = cut("parts"), cut("asked", "--roi"), cut("whole", "--no-roi")
+    assert all(np.array_equal(asked[name], parts[name]) for name in parts)
+    assert any(not np.array_equal(whole[name], parts[name]) for name in parts)
+    assert all(iou(parts[name] > 0, whole[name] > 0) > 0.95 for name in parts)

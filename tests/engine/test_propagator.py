@@ -91,13 +91,13 @@ def test_start_forgets_the_clip_before(model):
 def test_not_finite_in_half_precision_goes_on_in_fp32():
     torch.manual_seed(0)
     model = build_model("gam-s")
-    real = model.segment
+    real = model.read
 
-    def broken_in_bf16(memory, features):
-        logits = real(memory, features)
-        return logits * float("nan") if torch.is_autocast_enabled("cpu") else logits
+    def broken_in_bf16(memory, features, window=None):
+        read = real(memory, features, window)
+        return read * float("nan") if torch.is_autocast_enabled("cpu") else read
 
-    model.segment = broken_in_bf16
+    model.read = broken_in_bf16
     frames = clip(3)
     propagator = Propagator(model, Runtime(torch.device("cpu"), torch.bfloat16), size=70)
     propagator.start(frames[0], blocks([1]))

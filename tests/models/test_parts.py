@@ -102,7 +102,7 @@ def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():
 def test_matching_a_frame_with_itself_gives_its_values_back():
     torch.manual_seed(0)
     key, value = 20 * torch.randn(1, 16, 5, 6), torch.randn(3, 7, 5, 6)
-    read = matching.gather(matching.affinity(key, key), value, objects=3)
+    read = matching.gather(matching.affinity(key, key), value, 3, key.shape[-2:])
     torch.testing.assert_close(read, value, rtol=1e-3, atol=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""One network at one size: time a frame by stage, work, and memory, on frames that are made up."""
+"""One network at one size: time a frame by stage, work, and memory, on frames that are made up and seen in full."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _measure(
     height, width = SIZES[case.size]
     wait = _waiter(runtime)
     times = StageTimes(wait)
-    propagator = Propagator(model, runtime, size=min(height, width), times=times)
+    propagator = Propagator(model, runtime, size=min(height, width), times=times, roi=False)
     frames = list(made_up_frames(height, width, 4))
     labels = made_up_labels(height, width, case.objects)
     cuda = runtime.device.type == "cuda"

@@ -25,6 +25,7 @@ def ablate(
     """Train short variants of gam-s, each with one thing changed, and print their scores as a Markdown table."""
     from dataclasses import replace
 
+    from vcut.engine.propagator import Propagator
     from vcut.engine.runtime import choose_runtime
     from vcut.evaluation.dataset import find_sequences
     from vcut.evaluation.evaluate import evaluate
@@ -38,7 +39,7 @@ def ablate(
     sequences = find_sequences(dev)
 
     def judge(model: SegmentationModel) -> ablation.Scores:
-        means = evaluate(sequences, NetworkPredictor(model, runtime, 480)).mean()
+        means = evaluate(sequences, NetworkPredictor(Propagator(model, runtime))).mean()
         return {key: means[key] for key in ("J&F", "J", "F")}
 
     def show(name: str, state: Progress) -> None:

@@ -23,6 +23,14 @@ FinetuneFirst = Annotated[
 Aggregation = Annotated[
     str, typer.Option("--aggregation", metavar="RULE", help=f"How objects share pixels: {', '.join(RULES)}.")
 ]
+Roi = Annotated[
+    bool | None,
+    typer.Option(
+        "--roi/--no-roi",
+        help="Look at most frames only where the objects are: faster, the same masks. On a CPU it is on.",
+        show_default=False,
+    ),
+]
 Scales = Annotated[
     str | None,
     typer.Option("--scales", metavar="S,S,…", help="rgmp: scales of the frame whose masks are averaged, 0.5,0.75,1."),
@@ -45,6 +53,7 @@ __all__ = [
     "Dtype",
     "FinetuneFirst",
     "OneWeights",
+    "Roi",
     "Scales",
     "Size",
     "Weights",

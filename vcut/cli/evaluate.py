@@ -17,6 +17,7 @@ from vcut.cli.choices import (
     Dtype,
     FinetuneFirst,
     OneWeights,
+    Roi,
     Scales,
     Size,
 )
@@ -55,6 +56,7 @@ def evaluate(
     ] = None,
     aggregation: Aggregation = DEFAULT_RULE,
     scales: Scales = None,
+    roi: Roi = None,
     finetune_first: FinetuneFirst = 0,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
@@ -123,7 +125,7 @@ def evaluate(
     _are_for("--transfer", transfer, {"--distances": distances, "--key-every": key_every})
     seen = parse_scales(scales) if scales is not None else None
     rule = check_rule(aggregation)
-    subject = Subject(weights, baseline is not None, size, device, dtype, rule, seen, finetune_first)
+    subject = Subject(weights, baseline is not None, size, device, dtype, rule, seen, roi, finetune_first)
     shown = {key: value for key, value in {"frames": frames, "enlarge": enlarge}.items() if value is not None}
     subjects = [subject] if model is None else contenders(model, subject)
     task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)

@@ -208,9 +208,10 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _judge(root: Path, runtime: Runtime) -> Judge:
+    from vcut.engine.propagator import Propagator
     from vcut.evaluation.dataset import find_sequences
     from vcut.evaluation.evaluate import evaluate
     from vcut.evaluation.network import NetworkPredictor
 
     sequences = find_sequences(root)
-    return lambda model: evaluate(sequences, NetworkPredictor(model, runtime, 480)).mean()["J&F"]
+    return lambda model: evaluate(sequences, NetworkPredictor(Propagator(model, runtime))).mean()["J&F"]

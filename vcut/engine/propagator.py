@@ -11,10 +11,12 @@ from torch import Tensor
 
 from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
+from vcut.engine.roi import find_region, goes_beyond
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
+from vcut.models.region import Region
 from vcut.times import StageTimes
 
 LEVELS = 4095
@@ -86,12 +88,15 @@ class Propagator:
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
+        roi: look at frames between them only where the objects are (:mod:`vcut.engine.roi`), if the model can; on a CPU
+            when left out.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
         ready: the model as ``runtime`` has prepared it already, perhaps for other clips, too; nothing here changes it.
         rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
 
     Attributes:
+        given: the model, before it was prepared.
         memories: what is remembered of the clip, for each group of objects that go through the model together.
         notices: sentences for the user about what had to be changed on the way (a number format that failed).
     """
@@ -105,20 +110,28 @@ class Propagator:
         times: StageTimes | None = None,
         ready: SegmentationModel | None = None,
         rule: Rule = DEFAULT_RULE,
+        roi: bool | None = None,
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
         self.model = ready or self.runtime.prepare(model)
-        self._given = model
+        self.given = model
         self.size = size
         self.every = every or model.config.remember_every
         self.rule: Rule = rule
+        self.roi = self.model.by_region and (self.runtime.device.type == "cpu" if roi is None else roi)
         self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
         self._ids: tuple[int, ...] = ()
         self.memories: list[Memory] = []
+        self._region: Region | None = None  # where the next frame is looked at; None for all of it
         self._first: tuple[np.ndarray, np.ndarray] | None = None  # kept until a first step has worked
+
+    @property
+    def _to_be_remembered(self) -> bool:
+        """Whether the next frame is remembered in full."""
+        return self._frames % self.every == 0
 
     @property
     def memory_bytes(self) -> int:
@@ -140,6 +153,8 @@ class Propagator:
             "size": self.size,
             "every": self.every,
             "rule": self.rule,
+            "roi": self.roi,
+            "region": self._region and self._region.to_dict(),
             "ids": self._ids,
             "frames": self._frames,
             "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self.memories],
@@ -151,12 +166,14 @@ class Propagator:
         Raises:
             ResumeError: the state of another network, size or number format.
         """
-        mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every, self.rule)
-        if mine != tuple(state.get(name) for name in ("architecture", "dtype", "size", "every", "rule")):
+        names = ("architecture", "dtype", "size", "every", "rule", "roi")
+        mine = (self.model.architecture, str(self.runtime.dtype), self.size, self.every, self.rule, self.roi)
+        if mine != tuple(state.get(name) for name in names):
             raise ResumeError("the saved state is of a run with another network, size or number format", "start anew")
         self._geometry = fit(*state["source"], self.size)
         self._ids = tuple(state["ids"])
         self._frames = state["frames"]
+        self._region = state["region"] and Region.from_dict(state["region"])
         self._first = None
         memories = [self.model.memory.from_dict(memory) for memory in state["memories"]]
         self.memories = [memory.map(lambda tensor: tensor.to(self.runtime.device)) for memory in memories]
@@ -185,6 +202,7 @@ class Propagator:
         self._first = (rgb, labels)
         with self.runtime.autocast():
             self._remember(frame, self.model.encode(frame), masks)
+            self._region = self._region_after(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
         return self._found(planes, labels)
 
@@ -206,21 +224,42 @@ class Propagator:
         with self.times("preprocess"):
             frame = self._geometry.to_model(rgb, self.runtime.device)
         with self.runtime.autocast():
-            with self.times("encode"):
-                features = self.model.encode(frame)
-            with self.times("segment"):
-                logits = torch.cat([self.model.segment(memory, features) for memory in self.memories], 1)
-                failed = self._first is not None and not logits.isfinite().all()
+            features, logits = self._look(frame)
+            failed = self._first is not None and not logits.isfinite().all()
             if not failed:
                 with self.times("aggregate"):
                     probabilities = combine(logits, self.rule)
                 with self.times("remember"):
                     self._remember(frame, features, probabilities[:, 1:])
+                    self._region = self._region_after(probabilities[:, 1:])
         if failed:
             self._fall_back(*self._first)
             return self.step(rgb)
         self._first = None
         return self._found(probabilities)
+
+    def _look(self, frame: Tensor) -> tuple[Features, Tensor]:
+        """Features of a frame, or of the region it is looked at in, and logits 1,N,H,W of the whole."""
+        region = self._region
+        if region is not None:
+            with self.times("encode"):
+                features = self.model.encode(region.around.cut(frame, 1))
+            with self.times("segment"):
+                parts = zip(self.memories, region.split(self.model.objects_at_once), strict=True)
+                found = [self.model.segment_within(memory, features, part) for memory, part in parts]
+                logits = torch.cat(found, 1)
+                if not goes_beyond(logits[0], region):
+                    return features, logits
+        with self.times("encode"):
+            features = self.model.encode(frame)
+        with self.times("segment"):
+            return features, torch.cat([self.model.segment(memory, features) for memory in self.memories], 1)
+
+    def _region_after(self, masks: Tensor) -> Region | None:
+        """Where the next frame is looked at, after one with such masks; a frame to be remembered is seen in full."""
+        if not self.roi or self._to_be_remembered:
+            return None
+        return find_region(self._shown(masks)[0][0])
 
     def recall(self, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
         """The step of an earlier frame, after :meth:`restore`; what is remembered stays as it is.
@@ -236,22 +275,25 @@ class Propagator:
         levels = (self._geometry.unpadded(planes)[0].float() * LEVELS).round_()
         return Step(levels / LEVELS, self._ids, self._geometry, labels)
 
+    def _shown(self, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Masks 1,n,h,w and the others' of all that goes through the model; by the rule of unions that is one more."""
+        others = other_objects(masks)
+        if self.rule != "union":
+            return masks, others
+        merged = masks.sum(1, keepdim=True).clamp(0, 1)
+        return torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
+
     def _groups(self, masks: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The masks 1,n,h,w and the others' of the objects that go through the model together, group by group."""
-        others = other_objects(masks)
-        if self.rule == "union":
-            merged = masks.sum(1, keepdim=True).clamp(0, 1)
-            masks, others = torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
-        own, others = (planes.split(self.model.objects_at_once, 1) for planes in (masks, others))
+        own, others = (planes.split(self.model.objects_at_once, 1) for planes in self._shown(masks))
         return list(zip(own, others, strict=True))
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
         groups = self._groups(masks)
         past = self.memories or [None] * len(groups)
-        whole = self._frames % self.every == 0
         self.memories = [
             self.model.remember(memory, features, frame, *group)
-            if whole or memory is None
+            if self._to_be_remembered or memory is None
             else self.model.glance(memory, *group)
             for memory, group in zip(past, groups, strict=True)
         ]
@@ -263,5 +305,5 @@ class Propagator:
             raise InputError("the model gives no finite numbers", "are these weights whole? try 'vcut weights verify'")
         self.notices.append(f"{self.runtime.name} gives no finite numbers here: going on in fp32")
         self.runtime = Runtime(self.runtime.device, torch.float32)
-        self.model = self.runtime.prepare(self._given)
+        self.model = self.runtime.prepare(self.given)
         self.start(rgb, labels)

@@ -7,29 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from vcut.engine.propagator import Propagator
-from vcut.engine.rules import DEFAULT_RULE, Rule
-from vcut.engine.runtime import Runtime
 from vcut.evaluation.dataset import Sequence
 from vcut.masks.labels import Labels
-from vcut.models.base import SegmentationModel
 
 
 class NetworkPredictor:
     """Carries a sequence's first annotation through its frames.
 
     Args:
-        model: trained.
-        runtime: where it runs.
-        size: shorter side of the picture it sees.
-        rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        propagator: runs the network.
         finetune: steps of fine-tuning on each sequence's first frame (:func:`vcut.training.first_frame.finetune`).
     """
 
-    def __init__(
-        self, model: SegmentationModel, runtime: Runtime, size: int, rule: Rule = DEFAULT_RULE, finetune: int = 0
-    ) -> None:
-        self.propagator = Propagator(model, runtime, size, rule=rule)
-        self._model = model
+    def __init__(self, propagator: Propagator, finetune: int = 0) -> None:
+        self.propagator = propagator
         self._finetune = finetune
 
     def __call__(self, sequence: Sequence, first: Labels) -> Iterator[np.ndarray]:
@@ -46,5 +37,5 @@ class NetworkPredictor:
 
         mine = self.propagator
         rgb = sequence.frame(sequence.start)
-        tuned = finetune(self._model, rgb, first.labels, self._finetune, mine.runtime.device)
-        return Propagator(tuned, mine.runtime, mine.size, rule=mine.rule)
+        tuned = finetune(mine.given, rgb, first.labels, self._finetune, mine.runtime.device)
+        return Propagator(tuned, mine.runtime, mine.size, mine.every, rule=mine.rule, roi=mine.roi)

@@ -43,6 +43,7 @@ class Subject:
         device, dtype: as :func:`vcut.engine.runtime.choose_runtime` takes them.
         aggregation: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
         scales: of the frame, for RGMP (:func:`vcut.models.rgmp.at_scales`).
+        roi: as :class:`vcut.engine.propagator.Propagator` takes it.
         finetune: steps of fine-tuning on each first frame (:func:`vcut.training.first_frame.finetune`).
     """
 
@@ -53,6 +54,7 @@ class Subject:
     dtype: str = "auto"
     aggregation: Rule = DEFAULT_RULE
     scales: tuple[float, ...] | None = None
+    roi: bool | None = None
     finetune: int = 0
 
     @property
@@ -73,6 +75,7 @@ class Subject:
         from vcut.weights import load_model, resolve
 
         resolve(self.weights)  # what is missing is found before torch is waited for
+        from vcut.engine.propagator import Propagator
         from vcut.engine.runtime import choose_runtime
         from vcut.evaluation.network import NetworkPredictor
         from vcut.models.rgmp import at_scales
@@ -90,6 +93,8 @@ class Subject:
             facts["scales"] = list(self.scales)
         if self.finetune:
             facts["finetune_first"] = self.finetune
-        predict = NetworkPredictor(model, runtime, self.size, self.aggregation, self.finetune)
+        propagator = Propagator(model, runtime, self.size, rule=self.aggregation, roi=self.roi)
+        predict = NetworkPredictor(propagator, self.finetune)
+        facts["roi"] = propagator.roi
         parameters = sum(p.numel() for p in model.parameters())
-        return Ready(predict, parameters, facts, lambda: predict.propagator.notices)
+        return Ready(predict, parameters, facts, lambda: propagator.notices)

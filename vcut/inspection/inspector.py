@@ -26,7 +26,7 @@ class Inspector(Propagator):
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
+        super().__init__(*arguments, **keywords, roi=False)
         self.maps: list[Map] = []
         self.masks: Tensor | None = None
         self._first_masks: Tensor | None = None

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
 
 from vcut.models.maps import Map
+
+if TYPE_CHECKING:
+    from vcut.models.region import Region
 
 STRIDE = 16
 """Frames are padded to a multiple of this."""
@@ -131,12 +134,14 @@ class SegmentationModel(nn.Module):
         objects_at_once: objects that go through it together when a clip is cut; more go through in groups with a memory
             each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
             and sees to the bound itself.
+        by_region: it can look at a part of a frame (:meth:`segment_within`).
     """
 
     architecture: str
     config: ModelConfig
     memory: ClassVar[type[Memory]]
     objects_at_once: ClassVar[int] = 8
+    by_region: ClassVar[bool] = False
 
     def align(self) -> None:
         """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get
@@ -168,6 +173,13 @@ class SegmentationModel(nn.Module):
     @abstractmethod
     def segment(self, memory: Memory, features: Features | Picture) -> Tensor:
         """Logits B,N,H,W (float32) of each object in the frame, before aggregation."""
+
+    def segment_within(self, memory: Memory, features: Features, region: Region) -> Tensor:
+        """:meth:`segment` of one frame, whose ``features`` are those of ``region.around`` alone.
+
+        An object is looked for in its own window; elsewhere its logits are :data:`vcut.models.region.NOWHERE`.
+        """
+        raise NotImplementedError(f"{self.architecture} looks at whole frames")
 
     def segment_to_learn(self, memory: Memory, features: Features) -> tuple[Tensor, Tensor | None]:
         """:meth:`segment`, and logits B,1,H,W (float32) of all objects together where the network makes a map of them

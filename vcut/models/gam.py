@@ -41,6 +41,7 @@ from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv1, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder, ResNetMaskEncoder
+from vcut.models.region import Window
 
 
 @dataclass(frozen=True)
@@ -174,25 +175,25 @@ class GAM(SeesMasks):
             self.pushed(past, both),
         )
 
-    def segment(self, memory: Memory, features: Features) -> Tensor:
+    def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
         assert isinstance(memory, GAMMemory)
         objects = memory.context.product.shape[0] // features.f16.shape[0]
-        x = self._matched(memory, features, objects)
-        if self.channel_attention:
-            x = self.channel_attention(x)
-        return self.decoder(self.compress(x), features, objects, self.embedded(memory, x.dtype))
+        x = self._matched(memory, features, objects, window)
+        return self.compress(self.channel_attention(x) if self.channel_attention else x)
 
-    def _matched(self, memory: GAMMemory, features: Features, objects: int) -> Tensor:
+    def _matched(self, memory: GAMMemory, features: Features, objects: int, window: Window | None = None) -> Tensor:
         """What is read of the memory, and the frame's own features: B*N,C_M,H/16,W/16."""
+        size = features.f16.shape[-2:]
         local = per_object(features.value, objects)
         query = per_object(features.query, objects)
         reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
         if memory.reference is not None:
             weights = matching.affinity(features.key, memory.reference.key)
-            reads.append(matching.gather(weights, memory.reference.value, objects))
+            reads.append(matching.gather(weights, memory.reference.value, objects, size))
         if memory.previous is not None:
-            weights = matching.affinity(features.key, memory.previous.key, self.config.window)
-            reads.append(matching.gather(weights, memory.previous.value, objects))
+            previous = memory.previous.map(window.cut) if window else memory.previous
+            weights = matching.affinity(features.key, previous.key, self.config.window)
+            reads.append(matching.gather(weights, previous.value, objects, size))
         # 3.2.4: distributed context and local features are summed at every location
         return (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
 
@@ -217,6 +218,6 @@ class GAM(SeesMasks):
         if memory.reference is not None:
             weights = matching.affinity(features.key, memory.reference.key)
             carried = functional.avg_pool2d(fold_objects(first)[:, None], STRIDE).to(weights.dtype)
-            found = matching.gather(weights, carried, objects).float()
+            found = matching.gather(weights, carried, objects, features.f16.shape[-2:]).float()
             maps.append(Map("first mask, matched", found, each=True, low=0, high=1))
         return maps

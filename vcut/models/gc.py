@@ -15,6 +15,7 @@ from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder
+from vcut.models.region import Window
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class GC(SeesMasks):
         pictures = per_object(normalise(frames), objects)
         return self.context_encoder(torch.cat([pictures, both[:, :1].to(pictures.dtype)], 1))[3]
 
-    def segment(self, memory: Memory, features: Features) -> Tensor:
+    def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
         assert isinstance(memory, GCMemory)
         objects = memory.context.product.shape[0] // features.f16.shape[0]
         query = per_object(features.query, objects)
@@ -146,7 +147,7 @@ class GC(SeesMasks):
         x = self.compress(torch.cat([read.to(local.dtype), local], 1))
         if memory.first is not None and self.compress_first:
             x = x + self.compress_first(context.distribute(query, memory.first, self.config.context).to(local.dtype))
-        return self.decoder(x, features, objects, self.embedded(memory, x.dtype))
+        return x
 
     def inspect(
         self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, first: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from functools import lru_cache
 from itertools import pairwise
 
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vcut.models.base import Memory, SegmentationModel, mask_pairs
+from vcut.models.base import Features, Memory, SegmentationModel, mask_pairs
 from vcut.models.maps import Map, norm
+from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import conv3
+from vcut.models.region import Region, Window, part_of
 
 MASK_STRIDE = 4
 
@@ -65,10 +68,11 @@ class MaskEmbedding(nn.Module):
             layers += [conv3(inputs, width), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, masks: Tensor) -> Tensor:
-        """B*N,2*masks,H/4,W/4 to B*N,outputs,H/4,W/4."""
+    def forward(self, masks: Tensor, window: Window | None = None) -> Tensor:
+        """B*N,2*masks,H/4,W/4 to B*N,outputs,H/4,W/4, or to a window of that."""
         place = positions(*masks.shape[-2:], masks.device, masks.dtype)
-        return self.layers(torch.cat([masks, place.expand(masks.shape[0], -1, -1, -1)], 1))
+        seen = torch.cat([masks, place.expand(masks.shape[0], -1, -1, -1)], 1)
+        return self.layers(seen if window is None else window.cut(seen, MASK_STRIDE))
 
 
 class SeesMasks(SegmentationModel):
@@ -78,9 +82,31 @@ class SeesMasks(SegmentationModel):
 
     Attributes:
         embedding: the masks' way into the decoder, made by :func:`mask_embedding`.
+        decoder: makes logits of what is read of the memory.
     """
 
+    by_region = True
     embedding: MaskEmbedding | None
+    decoder: Decoder
+
+    @abstractmethod
+    def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
+        """What the decoder takes of memory and features, B*N,C,H/16,W/16; of features of a window, that window's."""
+
+    def segment(self, memory: Memory, features: Features) -> Tensor:
+        x = self.read(memory, features)
+        return self.decoder(x, features, x.shape[0] // features.f16.shape[0], self.embedded(memory, x.dtype))
+
+    def segment_within(self, memory: Memory, features: Features, region: Region) -> Tensor:
+        found = []
+        for number, x in enumerate(self.read(memory, features, region.around).split(1)):
+            window = region.each[number]
+            inner = window.within(region.around)
+            masks = None if memory.masks is None else memory.masks[number : number + 1]
+            embedding = None if masks is None else self.embedding(masks.to(x.dtype), window)
+            logits = self.decoder(inner.cut(x), part_of(features, inner), 1, embedding)
+            found.append(window.paste(logits, region.height, region.width))
+        return torch.cat(found, 1)
 
     def pushed(self, memory: Memory | None, pairs: Tensor) -> Tensor | None:
         """The masks to be kept after a frame's B*N,2,H,W (:func:`vcut.models.base.mask_pairs`)."""

@@ -8,6 +8,7 @@ computed once and shared by all objects.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -29,7 +30,7 @@ def affinity(query: Tensor, key: Tensor, radius: int | None = None) -> Tensor:
     """Weights of remembered locations for each location of the current frame.
 
     Args:
-        query, key: B,C,H,W of the current and the remembered frame.
+        query, key: B,C,H,W of the current and the remembered frame; of the same size, where there is a radius.
         radius: locations further away than this (in locations) are left out.
 
     Returns:
@@ -47,11 +48,10 @@ def affinity(query: Tensor, key: Tensor, radius: int | None = None) -> Tensor:
         return scores.softmax(2).to(query.dtype)
 
 
-def gather(weights: Tensor, value: Tensor, objects: int) -> Tensor:
-    """Carries values over: ``weights`` B,HW,HW and ``value`` B*N,C,H,W -> B*N,C,H,W."""
-    height, width = value.shape[-2:]
+def gather(weights: Tensor, value: Tensor, objects: int, size: Sequence[int]) -> Tensor:
+    """Carries values over to a frame of ``size``, h,w: ``weights`` B,hw,HW and ``value`` B*N,C,H,W -> B*N,C,h,w."""
     read = torch.matmul(per_object(weights.to(value.dtype), objects), _locations(value))
-    return read.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return read.unflatten(1, tuple(size)).permute(0, 3, 1, 2)
 
 
 def _locations(x: Tensor) -> Tensor:

@@ -1,0 +1,151 @@
+"""Frames that are looked at only where the objects are: windows, what a network sees of them, and what comes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vcut import load_model
+from vcut.engine.propagator import Propagator
+from vcut.engine.roi import MARGIN, find_region, goes_beyond, joined
+from vcut.engine.runtime import Runtime
+from vcut.models.base import other_objects
+from vcut.models.region import NOWHERE, Region, Window
+
+CPU = Runtime(torch.device("cpu"), torch.float32)
+HEIGHT, WIDTH = 320, 640
+
+
+def masks(*boxes: tuple[int, int, int, int]) -> torch.Tensor:
+    """Top, bottom, left, right of each object, in pixels: N,H,W."""
+    found = torch.zeros(len(boxes), HEIGHT, WIDTH)
+    for plane, (top, bottom, left, right) in zip(found, boxes, strict=True):
+        plane[top:bottom, left:right] = 1
+    return found
+
+
+def test_windows_lie_around_the_objects_and_end_with_the_frame():
+    region = find_region(masks((100, 130, 200, 260), (0, 20, 600, 640)))
+    assert region.each == (
+        Window(100 // 16 - MARGIN, 130 // 16 + 1 + MARGIN, 200 // 16 - MARGIN, 260 // 16 + 1 + MARGIN),
+        Window(0, 2 + MARGIN, 600 // 16 - MARGIN, 40),
+    )
+    assert (region.around.left, region.around.right, region.around.top) == (region.each[0].left, 40, 0)
+    assert Region.from_dict(region.to_dict()) == region
+
+
+def test_all_of_the_frame_is_looked_at_where_an_object_is_gone_or_large():
+    assert find_region(masks((100, 130, 200, 260), (0, 0, 0, 0))) is None
+    faint = masks((100, 130, 200, 260)) * 0.05
+    assert find_region(faint) is None
+    large = find_region(masks((20, 300, 20, 600)))
+    assert large.around == large.each[0] == Window(0, 20, 0, 40)
+
+
+def test_an_object_at_the_rim_of_its_window_may_go_on_beyond_it():
+    region = joined([Window(4, 10, 0, 12)], 20, 40)
+    logits = torch.full((1, HEIGHT, WIDTH), NOWHERE)
+    assert not goes_beyond(logits, region)
+    logits[0, 80:140, 0:170] = 3.0  # to the frame's own edge
+    assert not goes_beyond(logits, region)
+    for top, left in ((64, 50), (150, 50), (80, 182)):
+        moved = logits.clone()
+        moved[0, top : top + 8, left : left + 8] = 1.0
+        assert goes_beyond(moved, region)
+
+
+@pytest.mark.parametrize("name", ["gam-s", "gam", "gc"])
+def test_a_window_gives_what_the_whole_frame_gives_there(name):
+    model = load_model(name)
+    frames, labels = disc([(150, 200), (150, 210)])
+    frames = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, None] / 255
+    own = torch.stack([torch.from_numpy(labels[0]).float(), masks((30, 90, 420, 520))[0]])[None]
+    with torch.inference_mode():
+        memory = model.remember(None, model.encode(frames[0]), frames[0], own, other_objects(own))
+        expected = model.segment(memory, model.encode(frames[1]))
+        whole = joined([Window(0, 20, 0, 40)] * 2, 20, 40)
+        assert torch.allclose(model.segment_within(memory, model.encode(frames[1]), whole), expected, atol=1e-3)
+        region = find_region(own[0])
+        part = model.segment_within(memory, model.encode(region.around.cut(frames[1], 1)), region)
+    assert part.shape == expected.shape
+    for plane, truth, window in zip(part[0], expected[0], region.each, strict=True):
+        rows, columns = slice(16 * window.top, 16 * window.bottom), slice(16 * window.left, 16 * window.right)
+        assert (plane == NOWHERE).sum() == plane.numel() - plane[rows, columns].numel()
+        assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > 0.97
+
+
+def disc(places: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """T,H,W,3 uint8 frames and T,H,W uint8 labels: a red disc with dots before grey blotches; its centres y, x."""
+    rng = np.random.default_rng(1)
+    ground = np.kron(rng.integers(60, 190, (HEIGHT // 16, WIDTH // 16, 1), np.uint8), np.ones((16, 16, 3), np.uint8))
+    frames, labels = [], []
+    ys, xs = np.mgrid[:HEIGHT, :WIDTH]
+    for y, x in places:
+        inside = (ys - y) ** 2 + (xs - x) ** 2 < 40**2
+        dots = ((ys - y) // 8 + (xs - x) // 8) % 2 == 0
+        frame = ground.copy()
+        frame[inside] = (200, 30, 30)
+        frame[inside & dots] = (250, 90, 60)
+        frames.append(frame)
+        labels.append(inside.astype(np.uint8))
+    return np.stack(frames), np.stack(labels)
+
+
+def follow(frames: np.ndarray, first: np.ndarray, roi: bool | None) -> tuple[list[np.ndarray], list[int]]:
+    """Label maps, and how many pixels the network saw of each frame after the first."""
+    model, seen = load_model(), []
+    propagator = Propagator(model, CPU, size=HEIGHT, roi=roi)
+    encode = propagator.model.encode
+    propagator.model.encode = lambda x: (seen.append(x.shape[-2] * x.shape[-1]), encode(x))[1]
+    propagator.start(frames[0], first)
+    del seen[:]
+    found, pixels = [first], []
+    for frame in frames[1:]:
+        found.append(propagator.step(frame).labels)
+        pixels.append(sum(seen))
+        del seen[:]
+    return found, pixels
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return (a & b).sum() / max(1, (a | b).sum())
+
+
+def test_masks_are_the_same_and_less_is_looked_at():
+    frames, labels = disc([(150 + 4 * t, 120 + 16 * t) for t in range(8)])
+    parts, pixels = follow(frames, labels[0], None)
+    whole, all_pixels = follow(frames, labels[0], False)
+    assert all_pixels == [HEIGHT * WIDTH] * 7
+    assert pixels[4] == HEIGHT * WIDTH  # the fifth frame is remembered, and seen in full
+    assert all(n < 0.3 * HEIGHT * WIDTH for n in pixels[:4] + pixels[5:])
+    for a, b, truth in zip(parts, whole, labels, strict=True):
+        assert overlap(a, b) > 0.97 and overlap(a, truth) > 0.85
+
+
+def test_an_object_that_leaps_is_found_again_as_without_windows():
+    frames, labels = disc([(150, 120)] * 2 + [(160, 460)] * 3)
+    parts, pixels = follow(frames, labels[0], True)
+    whole, _ = follow(frames, labels[0], False)
+    assert pixels[1] < HEIGHT * WIDTH <= pixels[2]  # it is not where it was: the next frame is seen in full
+    assert overlap(parts[4], labels[4]) > overlap(whole[4], labels[4]) - 0.1 > 0.4
+
+
+def test_an_object_that_outruns_its_window_is_looked_for_in_the_whole_frame_at_once():
+    frames, labels = disc([(150, 120), (150, 120), (150, 200)])
+    parts, pixels = follow(frames, labels[0], True)
+    assert pixels[1] > HEIGHT * WIDTH  # the window, and then all of it
+    assert overlap(parts[2], labels[2]) > 0.8
+
+
+def test_a_saved_state_knows_where_to_look(tmp_path):
+    frames, labels = disc([(150, 120 + 10 * t) for t in range(5)])
+    model = load_model()
+    first = Propagator(model, CPU, size=HEIGHT, roi=True)
+    first.start(frames[0], labels[0])
+    first.step(frames[1])
+    torch.save(first.state(), tmp_path / "state.pt")
+    second = Propagator(model, CPU, size=HEIGHT, roi=True)
+    second.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    for frame in frames[2:]:
+        assert np.array_equal(first.step(frame).levels, second.step(frame).levels)

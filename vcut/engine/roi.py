@@ -1,0 +1,81 @@
+"""Region of interest: where the objects of the next frame are looked for, told from the masks of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vcut.models.base import STRIDE
+from vcut.models.region import Region, Window
+
+MARGIN = 3
+"""Cells of 16 pixels around an object that are looked at, too."""
+
+FAINT = 0.1
+"""Probability from which on a pixel may be the object's."""
+
+LARGE = 0.6
+"""Share of the frame from which on a window is the whole of it."""
+
+RIM = STRIDE // 2
+"""Pixels; an object that comes so near to the rim of its window may go on beyond it."""
+
+
+def find_region(masks: Tensor) -> Region | None:
+    """Where the objects can be a frame later.
+
+    Args:
+        masks: N,H,W soft masks, H and W multiples of 16.
+
+    Returns:
+        ``None`` where an object is not to be seen, and may come back anywhere.
+    """
+    height, width = (length // STRIDE for length in masks.shape[-2:])
+    cells = masks.unflatten(2, (width, STRIDE)).amax(3).unflatten(1, (height, STRIDE)).amax(2) > FAINT
+    found = []
+    for rows, columns in zip(cells.any(2).cpu(), cells.any(1).cpu(), strict=True):
+        if not rows.any():
+            return None
+        window = Window(*_wider(rows), *_wider(columns))
+        found.append(_large(window, height, width))
+    return joined(found, height, width)
+
+
+def joined(windows: Sequence[Window], height: int, width: int) -> Region:
+    """The region of such windows in a frame of so many cells."""
+    edges = [(w.top, w.bottom, w.left, w.right) for w in windows]
+    tops, bottoms, lefts, rights = zip(*edges, strict=True)
+    around = _large(Window(min(tops), max(bottoms), min(lefts), max(rights)), height, width)
+    return Region(tuple(windows), around, height, width)
+
+
+def goes_beyond(logits: Tensor, region: Region) -> bool:
+    """Whether an object touches the rim of its window where that is not the frame's: it has moved further than thought.
+
+    Args:
+        logits: N,H,W of the objects.
+        region: where they were looked for.
+    """
+    for plane, window in zip(logits, region.each, strict=True):
+        inside = window.cut(plane[None, None], 1)[0, 0] > 0
+        rims = (
+            (window.top > 0, inside[:RIM]),
+            (window.bottom < region.height, inside[-RIM:]),
+            (window.left > 0, inside[:, :RIM]),
+            (window.right < region.width, inside[:, -RIM:]),
+        )
+        if any(free and bool(rim.any()) for free, rim in rims):
+            return True
+    return False
+
+
+def _wider(occupied: Tensor) -> tuple[int, int]:
+    """From ``MARGIN`` before the first place that is occupied up to as far behind the last, end left out."""
+    places = torch.nonzero(occupied).flatten()
+    return max(0, int(places[0]) - MARGIN), min(len(occupied), int(places[-1]) + 1 + MARGIN)
+
+
+def _large(window: Window, height: int, width: int) -> Window:
+    return Window(0, height, 0, width) if window.area > LARGE * height * width else window

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from vcut.cli.weights import app
 from vcut.errors import OptionError, OutputError, WeightsError
+from vcut.models.registry import build_model
 from vcut.weights.digest import check_file
-from vcut.weights.file import read_header
+from vcut.weights.file import load_file, read_header, save_weights
 from vcut.weights.manifest import load_manifest
 
 
@@ -28,7 +30,7 @@ def row(result: Result, name: str) -> str:
     return next(line for line in result.stdout.splitlines() if name in line)
 
 
-@pytest.mark.parametrize("command", ["list", "show", "verify", "pull", "convert", "publish"])
+@pytest.mark.parametrize("command", ["list", "show", "verify", "pull", "convert", "average", "publish"])
 def test_every_command_has_help(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0 and "Usage:" in result.stdout
@@ -115,6 +117,41 @@ def test_convert_refuses_what_makes_no_sense(bundled: Path, weights_file: Path, 
         error = run("convert", *arguments).exception
         assert isinstance(error, kind) and says in str(error)
     assert not target.exists() and weights_file.read_bytes() == before
+
+
+def test_the_mean_of_two_files_lies_between_them(bundled: Path, tmp_path: Path) -> None:
+    first = load_file(bundled / "gam-s.safetensors")
+    second = load_file(bundled / "gam-s.safetensors")
+    with torch.no_grad():
+        for weight in second.parameters():
+            weight += 1
+    save_weights(tmp_path / "second.safetensors", second, extra={"trained": "yes"})
+    for more, moved in (((), 0.5), (("--shares", "1,3"), 0.75)):
+        out = tmp_path / f"mean-{moved}.safetensors"
+        result = run("average", "gam-s", str(tmp_path / "second.safetensors"), "-o", str(out), *more)
+        assert result.exit_code == 0 and read_header(out)["trained"] == "yes", result.output
+        for weight, mean in zip(first.parameters(), load_file(out).parameters(), strict=True):
+            assert torch.allclose(mean, weight + moved, atol=3e-3)
+
+
+def test_average_refuses_what_makes_no_sense(bundled: Path, weights_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new.safetensors"
+    save_weights(tmp_path / "raw.safetensors", load_file(weights_file), extra={"trained": "no"})
+    save_weights(tmp_path / "wide.safetensors", build_model("gam-s", {"fine": 16}), extra={"trained": "yes"})
+    refused = [
+        (("gam-s",), OptionError, "one file has no mean"),
+        (("gam-s", "gam-s", "--shares", "1"), OptionError, "as many shares"),
+        (("gam-s", "gam-s", "--shares", "1,0"), OptionError, "as many shares"),
+        (("gam-s", "gam-s", "--shares", "1,half"), OptionError, "are not numbers"),
+        (("gam-s", "nothing"), WeightsError, "unknown weights 'nothing'"),
+        (("gam-s", str(tmp_path / "wide.safetensors")), OptionError, "another network"),
+        ((str(weights_file), str(tmp_path / "raw.safetensors")), OptionError, "not trained"),
+    ]
+    for arguments, kind, says in refused:
+        error = run("average", *arguments, "-o", str(target)).exception
+        assert isinstance(error, kind) and says in str(error), (arguments, error)
+    assert not target.exists()
+    assert isinstance(run("average", "gam-s", "gam-s", "-o", str(weights_file)).exception, OutputError)
 
 
 def test_a_model_published_as_int8_is_listed_shown_verified_and_pulled(bundled: Path, weights_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""``vcut weights``: list, show, verify, pull, convert and publish weight files."""
+"""``vcut weights``: list, show, verify, pull, convert, average and publish weight files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vcut.weights.manifest import DEFAULT, bundled_dir, find_entry
 
 Store = Annotated[str, typer.Option("--store", help="fp16, or int8: half the size, a little less exact.")]
 
-app = typer.Typer(help="List, show, verify, pull, convert and publish weight files.", no_args_is_help=True)
+app = typer.Typer(help="List, show, verify, pull, convert, average and publish weight files.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -146,6 +146,30 @@ def convert(
     convert(path, target, store)
     before, after = (file.stat().st_size / 1e6 for file in (path, target))
     typer.echo(f"{target}: {store}, {after:.1f} MB instead of {before:.1f}")
+
+
+@app.command()
+def average(
+    sources: Annotated[list[str], typer.Argument(metavar="SRC...", help="Weights of one network: names or files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DST", help="The file to write, as fp16.")],
+    shares: Annotated[
+        str | None, typer.Option("--shares", metavar="S,S,…", help="How much each counts; all the same if left out.")
+    ] = None,
+) -> None:
+    """Write the mean of trained weights, such as a run's and those it began with."""
+    from vcut.weights.average import average
+
+    if output.exists():
+        raise OutputError(f"{output} exists already", "remove it, or choose another name")
+    average([resolve(source) for source in sources], output, _numbers(shares) if shares else None)
+    typer.echo(f"{output}: the mean of {len(sources)} files")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"--shares '{text}' are not numbers", "for example --shares 0.3,0.7") from None
 
 
 @app.command()

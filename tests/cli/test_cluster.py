@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster as Machines
 from tools import vcut
 
 from vcut.batch.cluster import Cluster, ClusterOptions
@@ -19,18 +18,6 @@ from vcut.batch.pool import Pool
 from vcut.batch.run import Batch
 
 CLIPS = 6
-
-
-@pytest.fixture
-def machines():
-    """Two machines of two cores, and one that only keeps house."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Machines(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
-    cluster.wait_for_nodes()
-    yield cluster, nodes
-    ray.shutdown()
-    cluster.shutdown()
 
 
 @pytest.fixture

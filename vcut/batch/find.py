@@ -68,7 +68,8 @@ def find_clips(folder: Path, leave_out: Path | None = None) -> list[Found]:
 def _search(folder: Path, root: Path, leave_out: Path | None) -> Iterator[Found]:
     if leave_out is not None and folder.resolve() == leave_out.resolve():
         return
-    for path in sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_order):
+    # once each: an object that stands for the folder itself may look like a folder of its name in it
+    for path in sorted({path for path in folder.iterdir() if not path.name.startswith(".")}, key=_order):
         if path.is_dir():
             mask = find_mask(path) if _has_pictures(path) else None
             if mask is not None:

@@ -32,14 +32,15 @@ class Record:
         weights: sha256 of each weight file, by what ``--weights`` says.
 
     Raises:
-        InputError: there is such a file, and it is not of a batch.
+        InputError: there is such a file, and it is not of a batch, or cannot be read.
+        OutputError: its storage cannot be reached.
     """
 
     def __init__(self, path: Path, weights: Mapping[str | None, str]) -> None:
         self.path = path
         self._weights = weights
         self.clips: dict[str, dict[str, Any]] = {}
-        if path.is_file():
+        if size_of(path) >= 0:
             try:
                 with reaching(path):
                     content = json.loads(path.read_text(encoding="utf-8"))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,11 @@ _LIBRARIES = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google",
 
 _VERSIONS = ("ETag", "etag", "LastModified", "mtime", "updated")
 """What storages call that by which one version of a file is told from another."""
+
+_AT_ONCE = 16
+"""Requests that are made side by side where a storage has no one request for many files."""
+
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # it logs what it raises, and that is told in one line
 
 
 def is_address(text: str) -> bool:
@@ -71,11 +79,26 @@ def reaching(path: Path, kind: type[VcutError] = InputError) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
-        if not is_remote(path) or not ours:
+        if not is_remote(path) or not _is_storages(error):
             raise
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise kind(f"cannot reach {path} ({text})", "check the address, your rights there and the network") from error
+        raise kind(
+            f"cannot reach {path} ({_words(error)})", "check the address, your rights there and the network"
+        ) from error
+
+
+def _is_storages(error: Exception) -> bool:
+    """Whether an error is of a storage, by its kind or by who has raised it."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    modules = (type(error).__module__, frame.f_globals.get("__name__", ""))
+    return isinstance(error, OSError) or any(name.partition(".")[0] in _LIBRARIES for name in modules)
+
+
+def _words(error: Exception) -> str:
+    """What a storage says; of what is not there some only name a place in their API."""
+    text = " ".join(str(error).split())[:200]
+    if isinstance(error, FileNotFoundError) and " " not in text:
+        return "not found"
+    return text or type(error).__name__
 
 
 def is_folder(path: Path) -> bool:
@@ -86,7 +109,8 @@ def is_folder(path: Path) -> bool:
     """
     if is_remote(path):
         with reaching(path), suppress(NotADirectoryError):
-            return path.fs.ls(path.path, detail=False) != [path.path]
+            found = path.fs.ls(path.path, detail=True)
+            return [(facts["name"], facts["type"]) for facts in found] != [(path.path, "file")]
     return path.is_dir()
 
 
@@ -137,9 +161,19 @@ def fetch(names: Mapping[str, Path], storage: Any) -> None:
 
 
 def remove(names: Iterable[str], storage: Any) -> None:
-    """Takes files out of a storage by their names."""
-    if plain := [glob.escape(name) for name in names]:  # it takes names for patterns
+    """Takes files out of a storage by their names; what is not there is left so."""
+    names = set(names)
+    patterns = {name for name in names if glob.escape(name) != name}
+    if plain := sorted(names - patterns):
         storage.rm(plain)
+
+    def remove_one(name: str) -> None:
+        with suppress(FileNotFoundError):
+            storage.rm_file(name)
+
+    # of several at once a storage takes such names for patterns, and looks for each through all that is there
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(remove_one, patterns))
 
 
 def version(facts: Mapping[str, Any]) -> str:

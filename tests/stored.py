@@ -109,6 +109,15 @@ def check_that_nothing_is_half_put(bucket: Bucket, shots: Path, says: str) -> No
     assert row(first)["status"] == "done"
 
 
+def check_that_nothing_is_done_again(bucket: Bucket, command: tuple[object, ...]) -> None:
+    """A batch that is done only brings its record up to date when it is run once more."""
+    made, written = labels(bucket.files("cut")), []
+    bucket.server.denied = lambda asked: asked.writes and bool(written.append(asked.name))
+    again = vcut(*command)
+    assert again.exit_code == 0 and "0 tried now" in again.stderr
+    assert written == ["cut/batch.json"] and labels(bucket.files("cut")) == made
+
+
 def check_chunks(bucket: Bucket, shots: Path, folder: Path) -> None:
     job = replace(jobs(bucket.upload(shots), f"{bucket.address}/cut")[0], chunk=4)
     whole = row(jobs(shots, folder)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stored import SMALL, files, jobs, labels
+from stored import SMALL, check_that_nothing_is_done_again, files, jobs, labels
 from tools import vcut
 
 from vcut.batch.pool import Pool
@@ -22,9 +22,4 @@ def test_a_batch_on_a_cluster_from_s3_to_s3_gives_what_one_process_gives(s3, mac
     made, local = s3.files("cut"), files(tmp_path / "cut")
     assert made.keys() == local.keys() and len(made) == 2 * 10 + 1
     assert labels(made) == labels(local)
-
-    written: list[str] = []
-    s3.server.denied = lambda asked: asked.writes and bool(written.append(asked.name))
-    again = vcut(*command)
-    assert again.exit_code == 0 and "0 tried now" in again.stderr
-    assert written == ["cut/batch.json"] and labels(s3.files("cut")) == labels(made)
+    check_that_nothing_is_done_again(s3, command)

@@ -15,6 +15,7 @@ from stored import (
     check_chunks,
     check_removal,
     check_that_a_record_is_not_lost,
+    check_that_nothing_is_done_again,
     check_that_nothing_is_half_put,
     files,
     jobs,
@@ -42,12 +43,7 @@ def test_a_batch_from_gs_to_gs_gives_what_a_local_one_gives(gs, shots, tmp_path)
     made, local = gs.files("cut"), files(tmp_path / "cut")
     assert made.keys() == local.keys() and len(made) == 2 * 10 + 1
     assert labels(made) == labels(local)
-
-    written: list[str] = []
-    gs.server.denied = lambda asked: asked.writes and bool(written.append(asked.name))
-    again = vcut(*command)
-    assert again.exit_code == 0 and "0 tried now" in again.stderr
-    assert written == ["cut/batch.json"] and labels(gs.files("cut")) == labels(made)
+    check_that_nothing_is_done_again(gs, command)
 
 
 def test_chunks_find_their_way_through_storage(gs, shots, tmp_path):

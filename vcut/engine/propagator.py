@@ -259,7 +259,7 @@ class Propagator:
         """Where the next frame is looked at, after one with such masks; a frame to be remembered is seen in full."""
         if not self.roi or self._to_be_remembered:
             return None
-        return find_region(self._shown(masks)[0][0])
+        return find_region(self._shown(masks)[0])
 
     def recall(self, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
         """The step of an earlier frame, after :meth:`restore`; what is remembered stays as it is.
@@ -275,17 +275,18 @@ class Propagator:
         levels = (self._geometry.unpadded(planes)[0].float() * LEVELS).round_()
         return Step(levels / LEVELS, self._ids, self._geometry, labels)
 
-    def _shown(self, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Masks 1,n,h,w and the others' of all that goes through the model; by the rule of unions that is one more."""
-        others = other_objects(masks)
+    def _shown(self, masks: Tensor) -> Tensor:
+        """Masks 1,n,h,w of all that goes through the model: the objects', and by the rule of unions all merged."""
         if self.rule != "union":
-            return masks, others
-        merged = masks.sum(1, keepdim=True).clamp(0, 1)
-        return torch.cat([masks, merged], 1), torch.cat([others, torch.zeros_like(merged)], 1)
+            return masks
+        return torch.cat([masks, masks.sum(1, keepdim=True).clamp(0, 1)], 1)
 
     def _groups(self, masks: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The masks 1,n,h,w and the others' of the objects that go through the model together, group by group."""
-        own, others = (planes.split(self.model.objects_at_once, 1) for planes in self._shown(masks))
+        shown, others = self._shown(masks), other_objects(masks)
+        if self.rule == "union":  # beside all merged there is nothing else
+            others = torch.cat([others, torch.zeros_like(others[:, :1])], 1)
+        own, others = (planes.split(self.model.objects_at_once, 1) for planes in (shown, others))
         return list(zip(own, others, strict=True))
 
     def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:

@@ -65,8 +65,12 @@ class Format:
 _VP9 = {"auto-alt-ref": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "crf": "20", "b": "0"}
 # Chroma quantised as finely as 2/255 in RGB wants it: at x264's own offset flat colours are up to seven levels off.
 _H264 = {"crf": "16", "preset": "veryfast", "x264-params": "chroma-qp-offset=-12:trellis=0:aq-mode=0"}
-# With B-frames x265 gives no decoding times in clips of one or two frames, and the file cannot be written.
-_H265 = {"crf": "17", "preset": "fast", "x265-params": "log-level=error:cbqpoffs=-6:crqpoffs=-6:bframes=0"}
+# x265 (4.2) has its faults. With B-frames it gives no decoding times in clips of one or two frames, and the file cannot
+# be written. Its cutree (AVX2) writes past its memory in pictures of 34 to 48 columns. Its lookahead takes pictures off
+# a list that a thread of the pool may be adding to (Lookahead::getDecidedPicture), so there is no pool; frames are
+# encoded side by side instead.
+_X265 = "log-level=error:cbqpoffs=-6:crqpoffs=-6:bframes=0:cutree=0:pools=none:frame-threads=4"
+_H265 = {"crf": "16", "preset": "fast", "x265-params": _X265}
 _FFV1 = {"level": "3", "g": "1", "slices": "16", "slicecrc": "1"}  # each frame stands alone and checks itself
 _PNG = {"pred": "mixed", "compression_level": "4"}  # twice as fast as 6, a few per cent larger
 _WEB_START = {"movflags": "faststart"}  # a browser may begin before the whole file is there

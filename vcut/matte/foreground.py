@@ -20,19 +20,25 @@ from vcut.matte.field import Band, Field, gather
 POOL = 2
 """Side of the finest cells, pixels of the model's picture."""
 
-LEVELS = ((1, 1.0), (4, 5e-4), (16, 2.5e-6))
+LEVELS = ((1, 1.0), (2, 1e-4), (4, 1e-6), (16, 1e-9))
 """Neighbourhoods, as in :mod:`vcut.matte.refine`; here the near ones count more, for objects have small detail."""
 
-DOUBT = 0.1
+INWARDS = 0.7
+"""How much a pixel's say depends on the least sure of the nine around it: the rim of what looks opaque often is not."""
+
+DOUBT = 1.0
 """Added to the divisor of the correction where alpha is 0, less towards 1; larger ones correct less."""
 
-PRIOR = 0.1
+PRIOR = 0.2
 """Weight of alpha against the nearest colours, as a squared distance of the sides' means."""
 
 
 def colour_sides(field: Field, alpha: Tensor) -> Tensor:
     """6,h/POOL,w/POOL: smooth colours of the object (3) and of what is behind it (3); alpha is h,w."""
-    return torch.cat([_smooth(field.picture, alpha), _smooth(field.picture, 1 - alpha)])
+    shares = torch.stack([alpha, 1 - alpha])
+    inner = -functional.max_pool2d(-shares, 3, 1, 1)
+    weights = torch.lerp(shares, inner, INWARDS).square() + 1e-4 * shares.square()
+    return torch.cat([_smooth(field.picture, weight) for weight in weights])
 
 
 def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
@@ -50,9 +56,8 @@ def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
     return torch.where(given < 1, (own + share * rest).clamp_(0, 1), band.rgb)
 
 
-def _smooth(picture: Tensor, alpha: Tensor) -> Tensor:
-    """3,h/POOL,w/POOL: means weighted by the square of alpha, so that what is nearly opaque counts."""
-    weight = alpha.square()[None]
-    cells = functional.avg_pool2d(torch.cat([picture * weight, weight])[None], POOL)
+def _smooth(picture: Tensor, weight: Tensor) -> Tensor:
+    """3,h/POOL,w/POOL: means by weight (h,w); the nearest neighbourhood that has any counts."""
+    cells = functional.avg_pool2d(torch.cat([picture * weight, weight[None]])[None], POOL)
     total = gather(cells, LEVELS)
-    return total[0, :3] / (total[0, 3:] + 1e-12)
+    return total[0, :3] / (total[0, 3:] + 1e-18)

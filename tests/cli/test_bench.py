@@ -13,6 +13,7 @@ from vcut.bench.length import measure_length
 from vcut.bench.network import NetworkCase, measure_network
 from vcut.engine.runtime import choose_runtime
 from vcut.models.registry import build_model
+from vcut.weights import load_model
 
 SMALL_TRUNK = {"trunk": "resnet18"}
 
@@ -47,6 +48,7 @@ def test_everything_is_written_and_hangs_together(tmp_path):
     for (model, _, objects), row in rows.items():
         assert row["trained"] == (model == "gam-s") and 0 < row["median_ms"] <= row["p95_ms"]
         assert sum(row["stages_ms"].values()) == pytest.approx(row["median_ms"], rel=1)
+        assert (row["region_fps"] > 0) == (model == "gam-s")  # stm looks at all it has remembered
         assert objects == 1 or row["gmac"] > rows[model, row["case"]["size"], 1]["gmac"]
     assert rows["gam-s", "1080p", 1]["gmac"] > 2 * rows["gam-s", "480p", 1]["gmac"]
     assert [f["case"]["format"] for f in report["files"]] == ["labels", "labels"]
@@ -61,6 +63,20 @@ def test_everything_is_written_and_hangs_together(tmp_path):
     again = vcut("bench", *options[:2], "--objects", 1, "--frames", 2, "--files", "none", "--compare", files["b.json"])
     assert again.exit_code == 0, again.output
     assert "gam-s 480p 1" in again.stderr and "stm 1080p 1" in again.stderr
+
+
+def test_regions_are_timed_over_whole_rounds(monkeypatch):
+    """At a small object most steps look at less than the frame; a round ends with the frame that is remembered."""
+    monkeypatch.setitem(network.SIZES, "480p", (320, 480))
+    seen = []
+    encode = type(load_model("gam-s")).encode
+    monkeypatch.setattr(
+        type(load_model("gam-s")), "encode", lambda self, frame: seen.append(frame.shape) or encode(self, frame)
+    )
+    result = measure_network(NetworkCase("gam-s", "480p", 1, 5), load_model("gam-s"), True, choose_runtime("cpu"))
+    rounds = seen[-10:]  # the last round and the one before the clock started
+    assert result.region_fps > 0 and rounds[4][-2:] == rounds[9][-2:] == seen[0][-2:]
+    assert all(shape[-2] < seen[0][-2] for shape in rounds[5:9])
 
 
 def test_memory_is_flat_for_the_context_and_grows_for_stm():

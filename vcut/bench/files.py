@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from vcut.bench.network import SIZES, made_up_frames, made_up_labels
 from vcut.errors import VcutError
@@ -57,7 +59,8 @@ def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", netw
     height, width = SIZES[case.size]
     with tempfile.TemporaryDirectory(prefix="vcut-bench-") as name:
         folder = Path(name)
-        _write_clip(folder / "clip.mp4", height, width, case.frames)
+        frames = made_up_frames(height, width, case.frames, case.objects)
+        _write_clip(folder / "clip.mp4", frames, (width, height))
         with (folder / "mask.png").open("wb") as file:
             save_indexed(file, made_up_labels(height, width, case.objects))
         options = SegmentOptions(
@@ -78,10 +81,10 @@ def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", netw
     return FileResult(case, summary.frames / summary.seconds, stages, peak_bytes("cpu"))
 
 
-def _write_clip(path: Path, height: int, width: int, frames: int) -> None:
+def _write_clip(path: Path, frames: Iterable[np.ndarray], size: tuple[int, int]) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25), options={"crf": "18", "preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for picture in made_up_frames(height, width, frames):
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for picture in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         container.mux(stream.encode())

@@ -79,7 +79,7 @@ def measure_length(
     """
     height, width = SIZES[size]
     propagator = Propagator(model, runtime, size=min(height, width), roi=False)
-    frames = list(made_up_frames(height, width, 4))
+    frames = list(made_up_frames(height, width, 4, objects))
     propagator.start(frames[0], made_up_labels(height, width, objects))
     propagator.step(frames[1])
     curve, seen, begin, stopped = LengthCurve(name, size, objects), 2, time.monotonic(), None

@@ -1,4 +1,8 @@
-"""One network at one size: time a frame by stage, work, and memory, on frames that are made up and seen in full."""
+"""One network at one size: time a frame by stage, work, and memory, on frames that are made up.
+
+Stages and the median are of frames seen in full; beside them stands the rate of a run that looks only where the objects
+are, as ``vcut segment`` does on a CPU.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +49,8 @@ class NetworkResult:
         case: what was measured.
         trained: whether the weights are; cost does not depend on it.
         median_ms, p95_ms: of a frame's step, from the frame in memory to the probabilities.
+        region_fps: frames a second where most frames are looked at only where the objects are (each a third of the
+            frame's height); 0 on a GPU, and for networks that cannot.
         stages_ms: means: ``preprocess``, ``encode`` (the frame), ``read`` (of the context, and matching), ``decode``
             (the mask decoder), ``aggregate``, ``remember`` (mask encoder and context; a mean over frames, as some
             remember only every fifth).
@@ -60,6 +66,7 @@ class NetworkResult:
     trained: bool
     median_ms: float = 0.0
     p95_ms: float = 0.0
+    region_fps: float = 0.0
     stages_ms: dict[str, float] = field(default_factory=dict)
     gmac: float = 0.0
     parameters: int = 0
@@ -95,7 +102,7 @@ def _measure(
     wait = _waiter(runtime)
     times = StageTimes(wait)
     propagator = Propagator(model, runtime, size=min(height, width), times=times, roi=False)
-    frames = list(made_up_frames(height, width, 4))
+    frames = list(made_up_frames(height, width, 4, case.objects))
     labels = made_up_labels(height, width, case.objects)
     cuda = runtime.device.type == "cuda"
     propagator.start(frames[0], labels)
@@ -123,6 +130,7 @@ def _measure(
         trained,
         median_ms=statistics.median(taken),
         p95_ms=float(np.percentile(taken, 95)),
+        region_fps=_region_rate(model, propagator, frames, labels, case.frames),
         stages_ms={stage: means[stage] for stage in order},
         gmac=gmac,
         parameters=parameters,
@@ -132,12 +140,32 @@ def _measure(
     )
 
 
-def made_up_frames(height: int, width: int, count: int) -> Iterator[np.ndarray]:
-    """H,W,3 uint8: smooth noise that drifts."""
-    random = np.random.default_rng(0).integers(0, 256, (height // 16 + 2, width // 16 + 2 + count, 3), np.uint8)
-    picture = random.repeat(16, 0).repeat(16, 1)
+def _region_rate(
+    model: SegmentationModel, full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int
+) -> float:
+    """Frames a second within regions; whole rounds from one remembered frame to the next."""
+    propagator = Propagator(model, full.runtime, full.size, ready=full.model)
+    if not propagator.roi:
+        return 0.0
+    rounds = propagator.every * max(1, count // propagator.every)
+    propagator.start(frames[0], labels)
+    for number in range(propagator.every):
+        propagator.step(frames[number % len(frames)])
+    begin = time.perf_counter()
+    for number in range(rounds):
+        propagator.step(frames[number % len(frames)])
+    return rounds / (time.perf_counter() - begin)
+
+
+def made_up_frames(height: int, width: int, count: int, objects: int) -> Iterator[np.ndarray]:
+    """H,W,3 uint8: the bars of :func:`made_up_labels`, bright and at rest, before dark noise that drifts to and fro."""
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 96, (height // 16 + 2, width // 16 + 4, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    bars = random.integers(160, 256, (height // 16 + 1, width // 16 + 1, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    inside = made_up_labels(height, width, objects)[..., None] > 0
     for number in range(count):
-        yield np.ascontiguousarray(picture[:height, 8 * number : 8 * number + width])
+        shift = 8 * (number % 4 if number % 8 < 4 else 4 - number % 4)
+        yield np.where(inside, bars[:height, :width], picture[:height, shift : shift + width])
 
 
 def made_up_labels(height: int, width: int, objects: int) -> np.ndarray:

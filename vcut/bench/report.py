@@ -17,7 +17,9 @@ from vcut.markdown import table
 
 FORMAT = "vcut-bench-1"
 
-NETWORK_COLUMNS = ("network", "size", "objects", "frames/s", "median ms", "p95 ms", "GMAC", "context MB", "peak MB")
+NETWORK_COLUMNS = (
+    "network", "size", "objects", "frames/s", "in regions", "median ms", "p95 ms", "GMAC", "context MB", "peak MB"
+)  # fmt: skip
 STAGE_COLUMNS = ("network", "size", "objects", "preprocess", "encode", "read", "decode", "aggregate", "remember")
 FILE_STAGES = ("decode", "network", "matte", "wait", "write")
 FILE_COLUMNS = ("weights", "size", "objects", "format", "frames/s", *FILE_STAGES, "peak MB")
@@ -59,6 +61,7 @@ class Report:
                 continue
             figures = (
                 f"{result.fps:.2f}",
+                f"{result.region_fps:.2f}" if result.region_fps else "",
                 f"{result.median_ms:.1f}",
                 f"{result.p95_ms:.1f}",
                 f"{result.gmac:.1f}",
@@ -102,7 +105,7 @@ class Report:
         parts = [f"Measured by `vcut bench` on {name_of(self.system)}."]
         if self.networks:
             parts += [
-                "**Network**, from a frame in memory to its probabilities:",
+                "**Network**, from a frame in memory to its probabilities, looking at frames in full, and in regions:",
                 table(NETWORK_COLUMNS, self.network_rows()),
             ]
             parts += ["Milliseconds by stage:", table(STAGE_COLUMNS, self.stage_rows())]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
+
+Stages = Callable[[str], AbstractContextManager[None]]
+"""What a stage runs inside, by its name: :class:`StageTimes`, or what counts something else."""
 
 
 class StageTimes:

@@ -11,6 +11,7 @@ from tools import vcut
 from vcut.bench import network
 from vcut.bench.length import measure_length
 from vcut.bench.network import NetworkCase, measure_network
+from vcut.bench.work import Machine, StageWork, probe
 from vcut.engine.runtime import choose_runtime
 from vcut.models.registry import build_model
 from vcut.weights import load_model
@@ -27,7 +28,19 @@ def tiny(monkeypatch):
 
 def test_everything_is_written_and_hangs_together(tmp_path):
     files = {name: tmp_path / name for name in ("b.json", "b.md", "plots")}
-    options = ("--models", "gam-s,stm", "--objects", "1,3", "--frames", 4, "--files", "labels", "--length", 10)
+    options = (
+        "--models",
+        "gam-s,stm",
+        "--objects",
+        "1,3",
+        "--frames",
+        4,
+        "--files",
+        "labels",
+        "--length",
+        10,
+        "--work",
+    )
     result = vcut(
         "bench",
         *options,
@@ -39,6 +52,7 @@ def test_everything_is_written_and_hangs_together(tmp_path):
         files["plots"],
         "--device",
         "cpu",
+        "--work",
     )
     assert result.exit_code == 0, result.output
     report = json.loads(files["b.json"].read_text())
@@ -51,6 +65,11 @@ def test_everything_is_written_and_hangs_together(tmp_path):
         assert (row["region_fps"] > 0) == (model == "gam-s")  # stm looks at all it has remembered
         assert objects == 1 or row["gmac"] > rows[model, row["case"]["size"], 1]["gmac"]
     assert rows["gam-s", "1080p", 1]["gmac"] > 2 * rows["gam-s", "480p", 1]["gmac"]
+    work = files["b.md"].read_text().partition("**Work** of a mean step")[2]
+    assert report["machine"]["macs"] > 1e9 and work.count("| all |") == 8
+    for row in rows.values():
+        assert row["gmac"] == pytest.approx(sum(row["stages_gmac"].values())) and row["stages_gmac"]["aggregate"] == 0
+        assert all(megabytes > 0 for megabytes in row["stages_mb"].values())
     assert [f["case"]["format"] for f in report["files"]] == ["labels", "labels"]
     assert all(f["fps"] > 0 and {"decode", "network", "write"} <= set(f["stages_ms"]) for f in report["files"])
     assert "| stm (random weights) | 480p |" in files["b.md"].read_text()
@@ -77,6 +96,20 @@ def test_regions_are_timed_over_whole_rounds(monkeypatch):
     rounds = seen[-10:]  # the last round and the one before the clock started
     assert result.region_fps > 0 and rounds[4][-2:] == rounds[9][-2:] == seen[0][-2:]
     assert all(shape[-2] < seen[0][-2] for shape in rounds[5:9])
+
+
+def test_work_is_counted_as_by_hand():
+    runtime = choose_runtime("cpu", "fp32")
+    layer = torch.nn.Conv2d(3, 8, 3, padding=1, bias=False)
+    work, picture = StageWork(), torch.zeros(1, 3, 16, 20)
+    with torch.inference_mode(), work("layer"):
+        layer(picture).flatten(1)
+    assert work.macs == {"layer": 16 * 20 * 8 * 3 * 9}
+    assert work.bytes == {"layer": 4 * (3 * 16 * 20 + 8 * 16 * 20 + 8 * 3 * 9)}  # the view is free
+    machine = Machine(macs=1e9, bytes=2e9)
+    assert machine.floor(5e8, 1e6) == 0.5 and machine.floor(1, 4e9) == 2
+    here = probe(runtime)
+    assert here.macs > 1e9 and here.bytes > 1e8
 
 
 def test_memory_is_flat_for_the_context_and_grows_for_stm():

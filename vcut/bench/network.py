@@ -15,17 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from vcut.bench.work import StageWork
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
 from vcut.errors import DeviceError
 from vcut.memory import peak_bytes
 from vcut.models.base import SegmentationModel
-from vcut.times import StageTimes
+from vcut.times import Stages, StageTimes
 
 SIZES = {"480p": (480, 854), "720p": (720, 1280), "1080p": (1080, 1920), "2k": (1440, 2560), "4k": (2160, 3840)}
 """Height and width of the frames; the network sees them at that size."""
+
+STAGES = ("preprocess", "encode", "read", "decode", "aggregate", "remember")
+"""Of a step, in their order."""
 
 WARM_UP = 3
 """Frames before the clock starts."""
@@ -68,7 +71,8 @@ class NetworkResult:
     p95_ms: float = 0.0
     region_fps: float = 0.0
     stages_ms: dict[str, float] = field(default_factory=dict)
-    gmac: float = 0.0
+    stages_gmac: dict[str, float] = field(default_factory=dict)
+    stages_mb: dict[str, float] = field(default_factory=dict)
     parameters: int = 0
     context_bytes: int = 0
     peak_bytes: int = 0
@@ -80,9 +84,14 @@ class NetworkResult:
         """Frames a second, by the median."""
         return 1000 / self.median_ms if self.median_ms else 0.0
 
+    @property
+    def gmac(self) -> float:
+        """Billions of multiply-adds of a step, a mean over frames."""
+        return sum(self.stages_gmac.values())
+
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {**asdict(self), "fps": self.fps}
+        return {**asdict(self), "fps": self.fps, "gmac": self.gmac}
 
 
 def measure_network(case: NetworkCase, model: SegmentationModel, trained: bool, runtime: Runtime) -> NetworkResult:
@@ -105,8 +114,7 @@ def _measure(
     frames = list(made_up_frames(height, width, 4, case.objects))
     labels = made_up_labels(height, width, case.objects)
     cuda = runtime.device.type == "cuda"
-    propagator.start(frames[0], labels)
-    gmac = _work(propagator, frames[1])
+    work = _count(model, propagator, frames, labels)
     propagator.start(frames[0], labels)
     for number in range(WARM_UP):
         propagator.step(frames[number % len(frames)])
@@ -114,25 +122,22 @@ def _measure(
         torch.cuda.reset_peak_memory_stats(runtime.device)
     times.seconds.clear()
     taken = []
-    with _decoder_timed(propagator, times):
+    with _decoder_apart(propagator, times):
         for number in range(case.frames):
             wait()
             begin = time.perf_counter()
             propagator.step(frames[number % len(frames)])
             wait()
             taken.append(1000 * (time.perf_counter() - begin))
-    means = {stage: 1000 * seconds / case.frames for stage, seconds in times.seconds.items()}
-    segment, decode = means.pop("segment"), means.pop("decode", 0.0)
-    order = ("preprocess", "encode", "read", "decode", "aggregate", "remember")
-    means |= {"read": segment - decode, "decode": decode}
     return NetworkResult(
         case,
         trained,
         median_ms=statistics.median(taken),
         p95_ms=float(np.percentile(taken, 95)),
         region_fps=_region_rate(model, propagator, frames, labels, case.frames),
-        stages_ms={stage: means[stage] for stage in order},
-        gmac=gmac,
+        stages_ms=_by_stage(times.seconds, case.frames / 1000),
+        stages_gmac=_by_stage(work.macs, propagator.every * 1e9),
+        stages_mb=_by_stage(work.bytes, propagator.every * 1e6),
         parameters=parameters,
         context_bytes=propagator.memory_bytes,
         peak_bytes=peak_bytes(str(runtime.device)),
@@ -177,19 +182,26 @@ def made_up_labels(height: int, width: int, objects: int) -> np.ndarray:
     return labels
 
 
-def _work(propagator: Propagator, frame: np.ndarray) -> float:
-    """Billions of multiply-adds of a step; the next frame's is remembered in full."""
-    state = propagator.every
-    propagator.every = 1
-    with FlopCounterMode(display=False) as counter:
-        propagator.step(frame)
-    propagator.every = state
-    return counter.get_total_flops() / 2e9
+def _count(model: SegmentationModel, full: Propagator, frames: list[np.ndarray], labels: np.ndarray) -> StageWork:
+    """The work of a whole round of steps, from one remembered frame to the next."""
+    work = StageWork()
+    propagator = Propagator(model, full.runtime, full.size, times=work, ready=full.model, roi=False)
+    propagator.start(frames[0], labels)
+    with _decoder_apart(propagator, work):
+        for number in range(propagator.every):
+            propagator.step(frames[number % len(frames)])
+    return work
+
+
+def _by_stage(sums: dict[str, float], unit: float) -> dict[str, float]:
+    """Of each of :data:`STAGES` so many units; the decoder runs inside ``segment``, the rest of which is the read."""
+    inside = {"read": sums["segment"] - sums["decode"]}
+    return {stage: inside.get(stage, sums[stage]) / unit for stage in STAGES}
 
 
 @contextmanager
-def _decoder_timed(propagator: Propagator, times: StageTimes) -> Iterator[None]:
-    """Times the mask decoder by itself, inside ``segment``."""
+def _decoder_apart(propagator: Propagator, times: Stages) -> Iterator[None]:
+    """Makes the mask decoder a stage by itself, ``decode``, inside ``segment``."""
     decoder = propagator.model.decoder
     running: list[Any] = []
 

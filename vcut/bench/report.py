@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from vcut.bench.files import FileResult
 from vcut.bench.length import LengthCurve
 from vcut.bench.network import NetworkResult
 from vcut.bench.system import name_of
+from vcut.bench.work import H200, Machine
 from vcut.errors import InputError
 from vcut.markdown import table
 
@@ -21,6 +22,7 @@ NETWORK_COLUMNS = (
     "network", "size", "objects", "frames/s", "in regions", "median ms", "p95 ms", "GMAC", "context MB", "peak MB"
 )  # fmt: skip
 STAGE_COLUMNS = ("network", "size", "objects", "preprocess", "encode", "read", "decode", "aggregate", "remember")
+WORK_COLUMNS = ("network", "size", "objects", "stage", "GMAC", "MB", "floor ms", "ms", "ms / floor", "H200 floor ms")
 FILE_STAGES = ("decode", "network", "matte", "wait", "write")
 FILE_COLUMNS = ("weights", "size", "objects", "format", "frames/s", *FILE_STAGES, "peak MB")
 
@@ -31,10 +33,12 @@ class Report:
 
     Attributes:
         system: see :func:`vcut.bench.system.describe_system`.
+        machine: what this machine can do at most, where that was measured.
         networks, files, lengths: the results.
     """
 
     system: dict[str, Any]
+    machine: Machine | None = None
     networks: list[NetworkResult] = field(default_factory=list)
     files: list[FileResult] = field(default_factory=list)
     lengths: list[LengthCurve] = field(default_factory=list)
@@ -44,6 +48,7 @@ class Report:
         return {
             "format": FORMAT,
             "system": self.system,
+            "machine": asdict(self.machine) if self.machine else None,
             "networks": [result.to_json() for result in self.networks],
             "files": [result.to_json() for result in self.files],
             "lengths": [curve.to_json() for curve in self.lengths],
@@ -79,6 +84,24 @@ class Report:
             if not r.error
         ]
 
+    def work_rows(self) -> list[tuple[str, ...]]:
+        """Under :data:`WORK_COLUMNS`: stages and their sum, milliseconds; the H200's bytes are those of bf16."""
+        if self.machine is None:
+            return []
+        rows = []
+        for r in self.networks:
+            total = [0.0] * 5
+            for stage in r.stages_ms:
+                macs, size, ms = r.stages_gmac[stage] * 1e9, r.stages_mb[stage] * 1e6, r.stages_ms[stage]
+                there = size / 2 if "fp32" in self.system["runtime"] else size
+                floor, best = 1000 * self.machine.floor(macs, size), 1000 * H200.floor(macs, there)
+                figures = [macs / 1e9, size / 1e6, floor, ms, best]
+                total = [a + b for a, b in zip(total, figures, strict=True)]
+                rows.append((r.case.model, r.case.size, str(r.case.objects), stage, *_work_figures(figures)))
+            if r.stages_ms:
+                rows.append((r.case.model, r.case.size, str(r.case.objects), "all", *_work_figures(total)))
+        return rows
+
     def file_rows(self) -> list[tuple[str, ...]]:
         """Under :data:`FILE_COLUMNS`, stages in milliseconds a frame."""
         rows = []
@@ -109,6 +132,10 @@ class Report:
                 table(NETWORK_COLUMNS, self.network_rows()),
             ]
             parts += ["Milliseconds by stage:", table(STAGE_COLUMNS, self.stage_rows())]
+        if self.machine:
+            peak = f"{self.machine.macs / 1e9:.0f} GMAC/s, {self.machine.bytes / 1e9:.0f} GB/s"
+            parts += [f"**Work** of a mean step, and the least time it takes at {peak}:"]
+            parts += [table(WORK_COLUMNS, self.work_rows())]
         if self.files:
             parts += ["**File to file**, stages in milliseconds a frame:", table(FILE_COLUMNS, self.file_rows())]
         if self.lengths:
@@ -116,6 +143,12 @@ class Report:
             parts += ["**Against length**:", table(columns, self.length_rows())]
             parts += [f"{curve.model}: {curve.stopped}." for curve in self.lengths if curve.stopped]
         return "\n\n".join(parts) + "\n"
+
+
+def _work_figures(figures: list[float]) -> tuple[str, ...]:
+    macs, size, floor, ms, best = figures
+    ratio = f"{ms / floor:.1f}" if floor else ""
+    return f"{macs:.2f}", f"{size:.0f}", f"{floor:.1f}", f"{ms:.1f}", ratio, f"{best:.3f}"
 
 
 def write_text(path: Path, text: str) -> None:

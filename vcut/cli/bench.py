@@ -36,6 +36,10 @@ def bench(
         int,
         typer.Option("--length", help="Longest clip of curves against length; 0: none.", rich_help_panel=WHAT),
     ] = 0,
+    work: Annotated[
+        bool,
+        typer.Option("--work", help="Count each stage's work, and the least time it takes here.", rich_help_panel=WHAT),
+    ] = False,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="The default network at 480p: a minute on a CPU.", rich_help_panel=WHAT),
@@ -57,8 +61,9 @@ def bench(
     from vcut.bench.files import FileCase, measure_file
     from vcut.bench.length import LENGTHS, measure_length
     from vcut.bench.network import NetworkCase, measure_network
-    from vcut.bench.report import FILE_COLUMNS, NETWORK_COLUMNS, STAGE_COLUMNS, Report, compare
+    from vcut.bench.report import FILE_COLUMNS, NETWORK_COLUMNS, STAGE_COLUMNS, WORK_COLUMNS, Report, compare
     from vcut.bench.system import describe_system, name_of
+    from vcut.bench.work import probe
     from vcut.engine.runtime import choose_runtime
     from vcut.weights import load_manifest
     from vcut.weights.manifest import DEFAULT
@@ -69,7 +74,7 @@ def bench(
     if frames < 1:
         raise OptionError(f"--frames {frames} are none", "give 1 or more")
     runtime = choose_runtime(device, dtype)
-    report = Report(describe_system(runtime))
+    report = Report(describe_system(runtime), probe(runtime) if work else None)
     trained = [name for name in names if name in load_manifest()]
     cases = [(name, size, count) for name in names for size in places for count in counts]
     whole = [(trained[0], size, fmt) for size in places for fmt in formats] if trained else []
@@ -92,6 +97,8 @@ def bench(
             progress.advance(task)
     console.table(NETWORK_COLUMNS, report.network_rows())
     console.table(STAGE_COLUMNS, report.stage_rows())
+    if work:
+        console.table(WORK_COLUMNS, report.work_rows())
     if report.files:
         console.table(FILE_COLUMNS, report.file_rows())
     if report.lengths:

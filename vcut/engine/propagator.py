@@ -17,7 +17,7 @@ from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.models.region import Region
-from vcut.times import StageTimes
+from vcut.times import Stages, StageTimes
 
 LEVELS = 4095
 """Probabilities leave the model in so many steps: finer than any output, and a frame of them packs small."""
@@ -107,7 +107,7 @@ class Propagator:
         runtime: Runtime | None = None,
         size: int = 480,
         every: int | None = None,
-        times: StageTimes | None = None,
+        times: Stages | None = None,
         ready: SegmentationModel | None = None,
         rule: Rule = DEFAULT_RULE,
         roi: bool | None = None,

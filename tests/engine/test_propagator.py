@@ -161,7 +161,7 @@ def test_runtime_names():
     for device, dtype, error in [
         ("tpu", "auto", OptionError),
         ("cpu:x", "auto", OptionError),
-        ("cpu", "int8", OptionError),
+        ("cpu", "int4", OptionError),
         ("cpu", "fp16", DeviceError),
         ("cuda:99", "auto", DeviceError),
     ]:

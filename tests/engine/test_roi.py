@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from moving import disc, overlap
 
 from vcut import load_model
 from vcut.engine.propagator import Propagator
@@ -75,23 +76,6 @@ def test_a_window_gives_what_the_whole_frame_gives_there(name):
         assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > 0.97
 
 
-def disc(places: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """T,H,W,3 uint8 frames and T,H,W uint8 labels: a red disc with dots before grey blotches; its centres y, x."""
-    rng = np.random.default_rng(1)
-    ground = np.kron(rng.integers(60, 190, (HEIGHT // 16, WIDTH // 16, 1), np.uint8), np.ones((16, 16, 3), np.uint8))
-    frames, labels = [], []
-    ys, xs = np.mgrid[:HEIGHT, :WIDTH]
-    for y, x in places:
-        inside = (ys - y) ** 2 + (xs - x) ** 2 < 40**2
-        dots = ((ys - y) // 8 + (xs - x) // 8) % 2 == 0
-        frame = ground.copy()
-        frame[inside] = (200, 30, 30)
-        frame[inside & dots] = (250, 90, 60)
-        frames.append(frame)
-        labels.append(inside.astype(np.uint8))
-    return np.stack(frames), np.stack(labels)
-
-
 def follow(frames: np.ndarray, first: np.ndarray, roi: bool | None) -> tuple[list[np.ndarray], list[int]]:
     """Label maps, and how many pixels the network saw of each frame after the first."""
     model, seen = load_model(), []
@@ -106,10 +90,6 @@ def follow(frames: np.ndarray, first: np.ndarray, roi: bool | None) -> tuple[lis
         pixels.append(sum(seen))
         del seen[:]
     return found, pixels
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    return (a & b).sum() / max(1, (a | b).sum())
 
 
 def test_masks_are_the_same_and_less_is_looked_at():

@@ -183,9 +183,10 @@ def made_up_labels(height: int, width: int, objects: int) -> np.ndarray:
 
 
 def _count(model: SegmentationModel, full: Propagator, frames: list[np.ndarray], labels: np.ndarray) -> StageWork:
-    """The work of a whole round of steps, from one remembered frame to the next."""
-    work = StageWork()
-    propagator = Propagator(model, full.runtime, full.size, times=work, ready=full.model, roi=False)
+    """The work of a whole round of steps, from one remembered frame to the next; bytes count as float32."""
+    work, runtime = StageWork(), Runtime(full.runtime.device, full.runtime.floats)
+    ready = full.model if runtime == full.runtime else None
+    propagator = Propagator(model, runtime, full.size, times=work, ready=ready, roi=False)
     propagator.start(frames[0], labels)
     with _decoder_apart(propagator, work):
         for number in range(propagator.every):

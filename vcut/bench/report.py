@@ -93,7 +93,7 @@ class Report:
             total = [0.0] * 5
             for stage in r.stages_ms:
                 macs, size, ms = r.stages_gmac[stage] * 1e9, r.stages_mb[stage] * 1e6, r.stages_ms[stage]
-                there = size / 2 if "fp32" in self.system["runtime"] else size
+                there = size if "16" in self.system["runtime"] else size / 2
                 floor, best = 1000 * self.machine.floor(macs, size), 1000 * H200.floor(macs, there)
                 figures = [macs / 1e9, size / 1e6, floor, ms, best]
                 total = [a + b for a, b in zip(total, figures, strict=True)]

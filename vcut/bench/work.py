@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from vcut.engine.int8 import ByteConv
 from vcut.engine.runtime import Runtime
 
 MATRIX = 2048
@@ -92,11 +93,16 @@ def probe(runtime: Runtime) -> Machine:
     """What this machine does when it does nothing else: the product of two large matrices, and a copy."""
     cuda = runtime.device.type == "cuda"
     side = 4 * MATRIX if cuda else MATRIX
-    matrices = torch.randn(2, side, side, device=runtime.device).to(runtime.dtype)
+    matrices = torch.randn(2, side, side, device=runtime.device).to(runtime.floats)
     block = torch.empty(BLOCK, dtype=torch.uint8, device=runtime.device)
     copy = torch.empty_like(block)
     wait = (lambda: torch.cuda.synchronize(runtime.device)) if cuda else (lambda: None)
-    product = _best(lambda: matrices[0] @ matrices[1], wait)
+    if runtime.dtype == torch.int8:
+        layer, picture = ByteConv(nn.Conv2d(side, side, 1, bias=False)), matrices[:1].view(1, side, -1, 64)
+        with torch.inference_mode():
+            product = _best(lambda: layer(picture), wait)
+    else:
+        product = _best(lambda: matrices[0] @ matrices[1], wait)
     return Machine(side**3 / product, 2 * BLOCK / _best(lambda: copy.copy_(block), wait))
 
 

@@ -16,7 +16,7 @@ Size = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16 or fp16.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="auto, fp32, bf16, fp16 or int8.")]
 FinetuneFirst = Annotated[
     int, typer.Option("--finetune-first", metavar="N", help="Train on the first frame for N steps before.")
 ]

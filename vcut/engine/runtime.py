@@ -14,10 +14,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from vcut.engine.int8 import bytes_pay, in_bytes
 from vcut.errors import DeviceError, OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
+"""By their names; in int8 only convolutions are (:mod:`vcut.engine.int8`), the rest is fp32."""
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -35,17 +37,24 @@ class Runtime:
     device: torch.device
     dtype: torch.dtype
 
+    @property
+    def floats(self) -> torch.dtype:
+        """The number format of what is in no 8 bits."""
+        return torch.float32 if self.dtype == torch.int8 else self.dtype
+
     def autocast(self) -> AbstractContextManager[object]:
         """The context to run a model in."""
-        if self.dtype == torch.float32:
+        if self.floats == torch.float32:
             return nullcontext()
-        return torch.autocast(self.device.type, self.dtype)
+        return torch.autocast(self.device.type, self.floats)
 
     def prepare(self, model: Module) -> Module:
         """A copy of a model to infer with: here, in this number format, channels last (fastest for convolutions)."""
         ready = copy.deepcopy(model).eval().requires_grad_(False)
         for parameter in ready.parameters():
-            parameter.data = parameter.data.to(self.dtype)
+            parameter.data = parameter.data.to(self.floats)
+        if self.dtype == torch.int8:
+            return in_bytes(ready)
         return ready.to(self.device, memory_format=torch.channels_last)
 
     @property
@@ -74,8 +83,8 @@ def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``auto``, ``fp32``, ``bf16``, ``fp16``. ``auto`` is bf16 where the hardware multiplies it, else fp16 on
-            CUDA, else fp32.
+        dtype: ``auto``, ``fp32``, ``bf16``, ``fp16``, ``int8``. ``auto`` is bf16 where the hardware multiplies it, else
+            fp16 on CUDA, int8 on CPUs that multiply bytes, and fp32 elsewhere.
 
     Raises:
         OptionError: an unknown name.
@@ -90,6 +99,8 @@ def choose_runtime(device: str = "auto", dtype: str = "auto") -> Runtime:
         raise OptionError(f"unknown --dtype '{dtype}'", f"known ones: auto, {', '.join(DTYPES)}")
     if chosen.type == "cpu" and dtype == "fp16":
         raise DeviceError("fp16 is not supported on the CPU", "use --dtype bf16 or fp32")
+    if dtype == "int8" and not (chosen.type == "cpu" and bytes_pay()):
+        raise DeviceError("int8 needs a CPU that multiplies bytes (VNNI)", "use --dtype auto")
     return Runtime(chosen, DTYPES[dtype])
 
 
@@ -122,5 +133,5 @@ def _best_dtype(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "cpu":
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return torch.bfloat16 if native() else torch.float32
+        return torch.bfloat16 if native() else torch.int8 if bytes_pay() else torch.float32
     return torch.float32

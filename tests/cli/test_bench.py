@@ -28,19 +28,7 @@ def tiny(monkeypatch):
 
 def test_everything_is_written_and_hangs_together(tmp_path):
     files = {name: tmp_path / name for name in ("b.json", "b.md", "plots")}
-    options = (
-        "--models",
-        "gam-s,stm",
-        "--objects",
-        "1,3",
-        "--frames",
-        4,
-        "--files",
-        "labels",
-        "--length",
-        10,
-        "--work",
-    )
+    options = ("--models", "gam-s,stm", "--objects", "1,3", "--frames", 4, "--files", "labels", "--length", 10)
     result = vcut(
         "bench",
         *options,

@@ -89,8 +89,7 @@ def test_every_network_runs_and_objects_may_be_split(name):
     levels = []
     for chunk in (2, 1):
         propagator = Propagator(model, choose_runtime("cpu", "int8"), size=64)
-        if propagator.model.objects_at_once > 1:
-            propagator.model.objects_at_once = chunk
+        propagator.model.objects_at_once = chunk
         propagator.start(frames[0], labels)
         levels.append([propagator.step(frame).levels for frame in frames[1:]])
     for together, apart in zip(*levels, strict=True):

@@ -114,8 +114,7 @@ def _step(propagator: Propagator, frame: Any, runtime: Runtime) -> float:
     before = propagator.memories
     begin = time.perf_counter()
     propagator.step(frame)
-    if runtime.device.type == "cuda":
-        torch.cuda.synchronize(runtime.device)
+    runtime.wait()
     taken = 1000 * (time.perf_counter() - begin)
     if isinstance(before[0], STMMemory):
         propagator.memories = before

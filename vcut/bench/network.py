@@ -108,13 +108,12 @@ def _measure(
     case: NetworkCase, model: SegmentationModel, trained: bool, parameters: int, runtime: Runtime
 ) -> NetworkResult:
     height, width = SIZES[case.size]
-    wait = _waiter(runtime)
-    times = StageTimes(wait)
+    times = StageTimes(runtime.wait)
     propagator = Propagator(model, runtime, size=min(height, width), times=times, roi=False)
     frames = list(made_up_frames(height, width, 4, case.objects))
     labels = made_up_labels(height, width, case.objects)
     cuda = runtime.device.type == "cuda"
-    work = _count(model, propagator, frames, labels)
+    work = _count(propagator, frames, labels)
     propagator.start(frames[0], labels)
     for number in range(WARM_UP):
         propagator.step(frames[number % len(frames)])
@@ -124,17 +123,17 @@ def _measure(
     taken = []
     with _decoder_apart(propagator, times):
         for number in range(case.frames):
-            wait()
+            runtime.wait()
             begin = time.perf_counter()
             propagator.step(frames[number % len(frames)])
-            wait()
+            runtime.wait()
             taken.append(1000 * (time.perf_counter() - begin))
     return NetworkResult(
         case,
         trained,
         median_ms=statistics.median(taken),
         p95_ms=float(np.percentile(taken, 95)),
-        region_fps=_region_rate(model, propagator, frames, labels, case.frames),
+        region_fps=_region_rate(propagator, frames, labels, case.frames),
         stages_ms=_by_stage(times.seconds, case.frames / 1000),
         stages_gmac=_by_stage(work.macs, propagator.every * 1e9),
         stages_mb=_by_stage(work.bytes, propagator.every * 1e6),
@@ -145,11 +144,9 @@ def _measure(
     )
 
 
-def _region_rate(
-    model: SegmentationModel, full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int
-) -> float:
+def _region_rate(full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int) -> float:
     """Frames a second within regions; whole rounds from one remembered frame to the next."""
-    propagator = Propagator(model, full.runtime, full.size, ready=full.model)
+    propagator = Propagator(full.given, full.runtime, full.size, ready=full.model)
     if not propagator.roi:
         return 0.0
     rounds = propagator.every * max(1, count // propagator.every)
@@ -182,11 +179,11 @@ def made_up_labels(height: int, width: int, objects: int) -> np.ndarray:
     return labels
 
 
-def _count(model: SegmentationModel, full: Propagator, frames: list[np.ndarray], labels: np.ndarray) -> StageWork:
+def _count(full: Propagator, frames: list[np.ndarray], labels: np.ndarray) -> StageWork:
     """The work of a whole round of steps, from one remembered frame to the next; bytes count as float32."""
     work, runtime = StageWork(), Runtime(full.runtime.device, full.runtime.floats)
     ready = full.model if runtime == full.runtime else None
-    propagator = Propagator(model, runtime, full.size, times=work, ready=ready, roi=False)
+    propagator = Propagator(full.given, runtime, full.size, times=work, ready=ready, roi=False)
     propagator.start(frames[0], labels)
     with _decoder_apart(propagator, work):
         for number in range(propagator.every):
@@ -219,9 +216,3 @@ def _decoder_apart(propagator: Propagator, times: Stages) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _waiter(runtime: Runtime) -> Any:
-    if runtime.device.type == "cuda":
-        return lambda: torch.cuda.synchronize(runtime.device)
-    return lambda: None

@@ -11,6 +11,7 @@ import av
 import torch
 
 import vcut
+from vcut.cpu import cpu_field
 from vcut.engine.runtime import Runtime
 
 
@@ -18,7 +19,7 @@ def describe_system(runtime: Runtime) -> dict[str, Any]:
     """Hardware, versions, number format and threads, as plain values."""
     gpu = torch.cuda.get_device_properties(runtime.device) if runtime.device.type == "cuda" else None
     return {
-        "processor": _processor(),
+        "processor": cpu_field("model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -47,12 +48,3 @@ def available_memory() -> int:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -96,14 +96,13 @@ def probe(runtime: Runtime) -> Machine:
     matrices = torch.randn(2, side, side, device=runtime.device).to(runtime.floats)
     block = torch.empty(BLOCK, dtype=torch.uint8, device=runtime.device)
     copy = torch.empty_like(block)
-    wait = (lambda: torch.cuda.synchronize(runtime.device)) if cuda else (lambda: None)
     if runtime.dtype == torch.int8:
         layer, picture = ByteConv(nn.Conv2d(side, side, 1, bias=False)), matrices[:1].view(1, side, -1, 64)
         with torch.inference_mode():
-            product = _best(lambda: layer(picture), wait)
+            product = _best(lambda: layer(picture), runtime.wait)
     else:
-        product = _best(lambda: matrices[0] @ matrices[1], wait)
-    return Machine(side**3 / product, 2 * BLOCK / _best(lambda: copy.copy_(block), wait))
+        product = _best(lambda: matrices[0] @ matrices[1], runtime.wait)
+    return Machine(side**3 / product, 2 * BLOCK / _best(lambda: copy.copy_(block), runtime.wait))
 
 
 def _best(work: Callable[[], Any], wait: Callable[[], None]) -> float:

@@ -53,9 +53,13 @@ class Runtime:
         ready = copy.deepcopy(model).eval().requires_grad_(False)
         for parameter in ready.parameters():
             parameter.data = parameter.data.to(self.floats)
-        if self.dtype == torch.int8:
-            return in_bytes(ready)
-        return ready.to(self.device, memory_format=torch.channels_last)
+        ready = ready.to(self.device, memory_format=torch.channels_last)
+        return in_bytes(ready) if self.dtype == torch.int8 else ready
+
+    def wait(self) -> None:
+        """Waits until a GPU has done what it was given; a CPU has."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     @property
     def name(self) -> str:

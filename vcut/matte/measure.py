@@ -158,8 +158,7 @@ def _judge(frame: Composite, alpha: Tensor, colours: Tensor, before: Tensor) -> 
 def _timed(runtime: Runtime, work: Callable[[], Any]) -> tuple[Any, float]:
     started = time.perf_counter()
     result = work()
-    if runtime.device.type == "cuda":
-        torch.cuda.synchronize(runtime.device)
+    runtime.wait()
     return result, time.perf_counter() - started
 
 

@@ -115,13 +115,36 @@ def test_unknown_names_are_errors_in_one_line():
 def test_gc_finds_a_place_again_before_any_training():
     """Key and query begin alike, so the prototypes of a place are the same from both sides."""
     torch.manual_seed(0)
-    gc = build_model("gc").eval()
+    gc = build_model("gc", {"object_share": 0.0}).eval()
     gc.align()
     frames, masks = frames_and_masks(1)
     features = gc.encode(frames[0])
     memory = gc.remember(None, features, frames[0], masks, other_objects(masks))
     key = features.query.flatten(2).softmax(1).mean(2, keepdim=True)
     torch.testing.assert_close(memory.context.mass, key, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+def test_a_small_object_counts_in_gcs_context_however_much_else_a_frame_shows(objects):
+    """What is read where the object is: with ``object_share`` it stays what it was; without, it fades."""
+    faded = {}
+    for share in (0.2, 0.0):
+        torch.manual_seed(0)
+        gc = build_model("gc", {"object_share": share}).eval()
+        gc.align()
+        reads = []
+        for side in (128, 384):
+            frame, masks = torch.full((1, 3, side, side), 0.4), torch.zeros(1, objects, side, side)
+            for n in range(objects):
+                masks[:, n, 48:80, 32 + 32 * n : 64 + 32 * n] = 1
+            with torch.inference_mode():
+                features = gc.encode(frame)
+                memory = gc.remember(None, features, frame, masks, other_objects(masks))
+                bare = gc.remember(None, features, frame, 0 * masks, other_objects(0 * masks))
+                reads.append((gc.read(memory, features) - gc.read(bare, features))[0, :, 4, 3].norm())
+        faded[share] = float(reads[1] / reads[0])
+    assert faded[0.2] > 0.7, faded
+    assert faded[0.0] < 0.3, faded
 
 
 def test_a_field_younger_than_a_weight_file_is_off(tmp_path):

@@ -86,6 +86,24 @@ def test_every_frame_counts_the_same_in_the_context():
     assert a.frames.item() == 5
 
 
+@pytest.mark.parametrize("kind", ["raw", "softmax"])
+def test_a_location_that_counts_three_times_is_three_locations(kind):
+    torch.manual_seed(0)
+    key, value, query = torch.randn(2, 8, 3, 4), torch.randn(2, 12, 3, 4), torch.randn(2, 8, 2, 2)
+    weights = torch.ones(2, 1, 3, 4)
+    weights[:, :, 1] = 3
+    weighed = context.summarise(key, value, kind, weights)
+    rows = [0, 1, 1, 1, 2]
+    repeated = context.summarise(key[:, :, rows], value[:, :, rows], kind)
+    scale = 1 if kind == "softmax" else 5 / 3  # raw contexts are sums over the locations there are
+    torch.testing.assert_close(
+        context.distribute(query, weighed, kind),
+        context.distribute(query, repeated, kind) * scale,
+        rtol=1e-3,
+        atol=1e-4,
+    )
+
+
 def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():
     torch.manual_seed(0)
     query, key = torch.randn(1, 4, 6, 9), torch.randn(1, 4, 6, 9)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+import multiprocessing
 from dataclasses import replace
 
 import pytest
 import torch
 
 from vcut.engine.aggregate import aggregate_logits
-from vcut.errors import OptionError
+from vcut.errors import InputError, OptionError
 from vcut.models.registry import build_model, take_over
 from vcut.training.losses import Weights, clip_loss, near_edge, unroll
 from vcut.training.options import TrainOptions
@@ -156,6 +157,14 @@ def test_a_killed_run_forgets_what_it_logged_after_its_checkpoint(packs, tmp_pat
     run(tmp_path, packs, None, seconds=0)
     with (tmp_path / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2"]
+
+
+def test_a_run_that_fails_leaves_no_loader_behind(packs, tmp_path):
+    """A loader is deaf to signals: one that outlives an error would keep the process from ever ending."""
+    trainer = Trainer(tmp_path, replace(SMALL, rate=1e12, warmup=1, steps=20), CPU, scratch=True)
+    with pytest.raises(InputError, match="loss is nan") as kept:
+        trainer.train(packs, lambda progress: None, report_every=1, workers=1)
+    assert kept.tb and not multiprocessing.active_children()
 
 
 def test_a_teacher_pulls_towards_its_masks(packs, tmp_path):

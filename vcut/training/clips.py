@@ -28,6 +28,9 @@ OVERVIEW = 1.6
 LONG = 9
 """A first frame that is apart lies fewer steps of a still's movement than this before the second, plus one."""
 
+SMALL = (0.05, 0.25)
+"""Longer side of an object that is far away, of the frame's; of others it is 0.2 to 0.75."""
+
 USUAL_SIZE = 256
 """Side of frames at which the ranges of closeness are given, pixels."""
 
@@ -166,7 +169,8 @@ class ClipMaker:
             index = int(rng.choice(self.usable))
             rgb, ids = _cut(pack, [index], int(rng.choice(pack.objects(index))))
         h, w = ids.shape[1:]
-        half = max(h, w) / 2 / rng.uniform(0.2, 0.75)
+        size = _closeness(rng, *SMALL) if "small" in self.kinds and rng.random() < 0.35 else rng.uniform(0.2, 0.75)
+        half = max(h, w) / 2 / size
         tint = colour_matrix(rng, 0.5)
         layers: list[Layer] = []
         for n in range(2 if "twin" in self.kinds and rng.random() < 0.2 else 1):
@@ -222,7 +226,7 @@ class ClipMaker:
 
 
 def _closeness(rng: np.random.Generator, near: float, far: float) -> float:
-    """How much of a picture is seen, as a share of its shorter side; the same chance for every scale between."""
+    """A share of a side, with the same chance for every scale between."""
     return float(np.exp(rng.uniform(np.log(near), np.log(far))))
 
 

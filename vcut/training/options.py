@@ -10,10 +10,10 @@ import numpy as np
 
 from vcut.errors import OptionError
 
-AUGMENTATIONS = ("occlusion", "vanish", "twin", "zoom", "motion-blur", "jpeg", "flicker")
+AUGMENTATIONS = ("occlusion", "vanish", "twin", "zoom", "small", "motion-blur", "jpeg", "flicker")
 """What can be left out of the clips, to measure what it is worth: something passes before an object; an object is gone
-for some frames; a second one that looks the same; movement towards the camera; blur of movement; blocks of lossy
-compression; changing light."""
+for some frames; a second one that looks the same; movement towards the camera; objects far away; blur of movement;
+blocks of lossy compression; changing light."""
 
 STILLS = ("mixed", "moved", "pasted", "either")
 """How clips are made of stills. Mixed: a picture moves, and others' objects over it, as much targets as its own. Moved:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from vcut.training.looks import expose, recolour
 from vcut.training.scene import Layer, Path, Scene
 
-MIN_TARGET = 0.003
+MIN_TARGET = 0.0015
 """A target covers at least this share of the first frame."""
 
 PATCH = 160

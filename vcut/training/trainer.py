@@ -12,7 +12,8 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -203,34 +204,34 @@ class Trainer:
         before = self.seconds
         sums, since, waited = torch.zeros(2), 0, 0.0
         self._stopping = False
-        batches = self._batches(packs, workers)
-        while self.step < self.options.steps:
-            asked = time.monotonic()
-            frames, labels = next(batches)
-            waited += time.monotonic() - asked
-            sums += self._advance(frames, labels)
-            since += 1
-            now = time.monotonic()
-            self.seconds = before + now - begin
-            ended = self.step == self.options.steps
-            if self.step % report_every == 0 or ended:
-                clips = since * self.options.batch / (now - marked)
-                loss, overlap = (sums / since).tolist()
-                self._check(loss)
-                judged = judge is not None and (self.step % judge_every < report_every or ended)
-                dev = self._judge(judge) if judged else None
-                waiting, hours = waited / (now - marked), self.seconds / 3600
-                progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, waiting, hours, dev)
-                self._log(progress)
-                report(progress)
-                sums, since, waited, marked = torch.zeros(2), 0, 0.0, time.monotonic()
-            stopping = self._stopping or time.monotonic() - begin > seconds
-            if ended or stopping or time.monotonic() - saved > save_every:
-                self._check(float(sums[0]))
-                self.save()
-                saved = time.monotonic()
-            if stopping:
-                break
+        with closing(self._batches(packs, workers)) as batches:  # its workers end with it, also after an error
+            while self.step < self.options.steps:
+                asked = time.monotonic()
+                frames, labels = next(batches)
+                waited += time.monotonic() - asked
+                sums += self._advance(frames, labels)
+                since += 1
+                now = time.monotonic()
+                self.seconds = before + now - begin
+                ended = self.step == self.options.steps
+                if self.step % report_every == 0 or ended:
+                    clips = since * self.options.batch / (now - marked)
+                    loss, overlap = (sums / since).tolist()
+                    self._check(loss)
+                    judged = judge is not None and (self.step % judge_every < report_every or ended)
+                    dev = self._judge(judge) if judged else None
+                    waiting, hours = waited / (now - marked), self.seconds / 3600
+                    progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, waiting, hours, dev)
+                    self._log(progress)
+                    report(progress)
+                    sums, since, waited, marked = torch.zeros(2), 0, 0.0, time.monotonic()
+                stopping = self._stopping or time.monotonic() - begin > seconds
+                if ended or stopping or time.monotonic() - saved > save_every:
+                    self._check(float(sums[0]))
+                    self.save()
+                    saved = time.monotonic()
+                if stopping:
+                    break
         return self.step >= self.options.steps
 
     def _check(self, loss: float) -> None:
@@ -244,7 +245,7 @@ class Trainer:
             self.export("best.safetensors")
         return score
 
-    def _batches(self, packs: dict[str, Pack], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, packs: dict[str, Pack], workers: int) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Frames and labels on the device: drawn by the loader for a CPU, and on a GPU by the GPU."""
         on_cpu = self.device.type == "cpu"
         options = self.options

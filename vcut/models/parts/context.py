@@ -42,18 +42,21 @@ class Context(TensorRecord):
     frames: Tensor
 
 
-def summarise(key: Tensor, value: Tensor, kind: ContextKind) -> Context:
+def summarise(key: Tensor, value: Tensor, kind: ContextKind, weights: Tensor | None = None) -> Context:
     """The context of one frame (GC Eq. 1).
 
     Args:
         key: B*N,C_N,H,W.
         value: B*N,C_M,H,W.
         kind: how locations are weighed.
+        weights: B*N,1,H,W, how much each location counts; all the same when left out.
     """
-    key, value = key.flatten(2), value.flatten(2)
-    locations = key.shape[2]
+    locations = key.shape[2] * key.shape[3]
     if kind == "softmax":
-        key = shares(key).to(value.dtype)
+        key = shares(key)
+    if weights is not None:
+        key = key * weights
+    key, value = key.flatten(2).to(value.dtype), value.flatten(2)
     product = torch.matmul(key, value.transpose(1, 2)).float() / locations
     mass = key.float().mean(2, keepdim=True)
     return Context(product, mass, product.new_ones(product.shape[0], 1, 1))

@@ -18,7 +18,7 @@ HEIGHT, WIDTH, OBJECTS = 64, 96, 2
 SLIM = {"trunk": "resnet18", "key_channels": 16, "value_channels": 32, "widths": [16, 16, 16]}
 MATCHING, LABELS = {**SLIM, "window": 2}, {**SLIM, "label_channels": 8}
 TINY = {
-    "gc": SLIM,
+    "gc": {**SLIM, "surroundings": 0.0},
     "gc-paper": SLIM,
     "gam": MATCHING,
     "gam-s": MATCHING,
@@ -132,12 +132,11 @@ def flat(values: dict[str, object], above: str = "") -> list[tuple[str, Tensor]]
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["gc", "gam-s"])
 def test_keys_of_the_normalised_context_share_out_every_location(name):
-    """They are what the context is a mean with: its mass is their mean over the frame, of a frame without objects."""
+    """They are what the context is a mean with: its mass is their mean, here over the whole frame."""
     seen = made(name)
     keys = seen.maps()["key"].values
     torch.testing.assert_close(keys.sum(1), torch.ones(1, HEIGHT // 16, WIDTH // 16))
-    nothing = torch.zeros_like(seen.masks)
-    again = seen.model.remember(None, seen.features, seen.frame, nothing, nothing)
+    again = seen.model.remember(None, seen.features, seen.frame, seen.masks, other_objects(seen.masks))
     torch.testing.assert_close(keys.mean((2, 3))[..., None].expand(OBJECTS, -1, -1), again.context.mass)
 
 

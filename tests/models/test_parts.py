@@ -13,6 +13,7 @@ from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
+from vcut.models.parts.surroundings import surroundings
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
@@ -102,6 +103,18 @@ def test_a_location_that_counts_three_times_is_three_locations(kind):
         rtol=1e-3,
         atol=1e-4,
     )
+
+
+def test_surroundings_are_the_bounding_box_made_wider_by_its_own_length():
+    masks = torch.zeros(2, 1, 16 * 20, 16 * 30)
+    masks[0, :, 16 * 8 : 16 * 11, 16 * 2 : 16 * 12] = 1  # 3 rows, 10 columns
+    masks[1, :, 16 * 19 :, 16 * 29 : 16 * 29 + 3] = 1  # a little less than a fifth of the last cell
+    expected = torch.zeros(2, 1, 20, 30)
+    expected[0, :, 5:14, :22] = 1
+    assert torch.equal(surroundings(masks, 1.0), expected)
+    expected[1, :, 17:, 27:] = 1
+    assert torch.equal(surroundings(masks, 1.0, at_all=True), expected)
+    assert not surroundings(0 * masks, 1.0, at_all=True).any()
 
 
 def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():

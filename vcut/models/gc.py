@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from vcut.models.base import STRIDE, Features, Memory, ModelConfig, mask_pairs, normalise, per_object
+from vcut.models.base import Features, Memory, ModelConfig, mask_pairs, normalise, per_object
 from vcut.models.maps import Map
 from vcut.models.parts import context
 from vcut.models.parts.backbone import Trunk
@@ -16,6 +15,7 @@ from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder
+from vcut.models.parts.surroundings import surroundings
 from vcut.models.region import Window
 
 
@@ -29,9 +29,9 @@ class GCConfig(ModelConfig):
             features of the frame encoder, which gives the keys as well).
         key_channels, value_channels: C_N, C_M.
         context: how the global context weighs locations.
-        object_share: an object's locations count for at least this share of all in its context, however small it is,
-            and so do those of the other objects together. Where all locations count the same (0, as in the paper), the
-            prototypes of a small object are mostly of its surroundings, the more so the more of them a frame shows.
+        surroundings: the context of an object is of a window around it: its bounding box, wider on each side by so many
+            times its own length. 0 is the paper's, the whole frame; then the prototypes of a small object are mostly of
+            other things, the more so the more of them a frame shows, and it fades.
         first: keep the first frame's context, whose mask is the user's, apart as well, and read both.
         previous_masks: masks that GAM's mask embedding sees; the paper has none, and so no idea of where an object was.
         widths: decoder channels at strides 16, 8, 4.
@@ -43,7 +43,7 @@ class GCConfig(ModelConfig):
     key_channels: int = 128
     value_channels: int = 512
     context: context.ContextKind = "raw"
-    object_share: float = 0.0
+    surroundings: float = 0.0
     first: bool = False
     previous_masks: int = 0
     widths: tuple[int, int, int] = (256, 256, 256)
@@ -56,7 +56,7 @@ NORMALISED = GCConfig(
     key_channels=512,
     value_channels=256,
     context="softmax",
-    object_share=0.2,
+    surroundings=2.0,
     first=True,
     previous_masks=1,
     widths=(256, 128, 64),
@@ -71,15 +71,11 @@ of the network; without the last mask, objects that look alike cannot be told ap
 @dataclass(frozen=True)
 class GCMemory(Memory):
     """The global context G_t of every object, that of the first frame alone where it is kept apart, and the last soft
-    masks where they are seen (see :class:`vcut.models.gam.GAMMemory`).
-
-    ``weight``: B*N,2,1,1, how much locations of an object and of the others count, or ``None`` where all count alike.
-    """
+    masks where they are seen (see :class:`vcut.models.gam.GAMMemory`)."""
 
     context: context.Context
     first: context.Context | None = None
     masks: Tensor | None = None
-    weight: Tensor | None = None
 
 
 class GC(SeesMasks):
@@ -137,23 +133,13 @@ class GC(SeesMasks):
         else:
             f16 = self._context_features(frames, both, objects)
             key, value = self.key(f16), self.memory_value(f16)
-        where = functional.avg_pool2d(both.float(), STRIDE)
-        weight = past.weight if past else self._weight(where)
-        weights = None if weight is None else 1 + ((weight - 1) * where).sum(1, keepdim=True)
+        reach = self.config.surroundings
+        weights = surroundings(both[:, :1], reach, at_all=past is None) if reach else None
         new = context.summarise(key, value, self.config.context, weights)
         seen = self.pushed(past, both)
         if past is None:
-            return GCMemory(new, new if self.config.first else None, seen, weight)
-        return GCMemory(context.merge(past.context, new), past.first, seen, weight)
-
-    def _weight(self, first: Tensor) -> Tensor | None:
-        """How much locations of an object and of the others count, B*N,2,1,1, by where they are in the first frame,
-        B*N,2,H/16,W/16. That stays so ever after: what is left of an object that goes away counts for no more than it
-        is."""
-        if not self.config.object_share:
-            return None
-        area = first.sum((2, 3), keepdim=True).clamp(min=1)
-        return (self.config.object_share * first[0, 0].numel() / area).clamp(min=1)
+            return GCMemory(new, new if self.config.first else None, seen)
+        return GCMemory(context.merge(past.context, new), past.first, seen)
 
     def _context_features(self, frames: Tensor, both: Tensor, objects: int) -> Tensor:
         """What the context encoder makes of a frame with each object's mask, B*N,C,H/16,W/16."""

@@ -149,7 +149,7 @@ def test_only_some_frames_are_remembered_in_full(model):
 def test_frame_goes_to_the_model_and_back():
     rgb = np.tile(np.linspace(0, 255, 101, dtype=np.uint8)[None, :, None], (70, 1, 3))
     geometry = fit(70, 101, 70)
-    tensor = geometry.to_model(rgb, torch.device("cpu"))
+    tensor = geometry.to_model(torch.from_numpy(rgb))
     assert tensor.shape == (1, 3, 80, 112) and tensor.min() >= 0 and tensor.max() <= 1
     back = geometry.to_source(geometry.unpadded(tensor))
     assert np.array_equal((back[0].permute(1, 2, 0) * 255).round().byte().numpy(), rgb)

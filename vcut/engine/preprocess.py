@@ -20,9 +20,9 @@ class Geometry:
     inner: tuple[int, int]
     padded: tuple[int, int]
 
-    def to_model(self, rgb: np.ndarray, device: torch.device) -> Tensor:
+    def to_model(self, rgb: Tensor) -> Tensor:
         """H,W,3 uint8 to 1,3,h,w float in 0..1, padded at the right and bottom by repeating the edge."""
-        frame = torch.from_numpy(rgb).to(device).permute(2, 0, 1)[None]
+        frame = rgb.permute(2, 0, 1)[None]
         if self.inner != self.source:
             frame = functional.interpolate(frame.float(), self.inner, mode="bilinear", antialias=True)
         frame = self._pad(frame.float() / 255)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
+from vcut.engine.recorded import RecordedStep
 from vcut.engine.roi import find_region, goes_beyond
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
+from vcut.engine.upload import Upload
 from vcut.errors import InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.models.region import Region
@@ -92,6 +95,8 @@ class Propagator:
             when left out.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
+        recorded: replay a recorded step from the second on (:mod:`vcut.engine.recorded`), if the model can, looks at
+            frames in full and no stages are timed; on a GPU when left out.
         ready: the model as ``runtime`` has prepared it already, perhaps for other clips, too; nothing here changes it.
         rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
 
@@ -111,6 +116,7 @@ class Propagator:
         ready: SegmentationModel | None = None,
         rule: Rule = DEFAULT_RULE,
         roi: bool | None = None,
+        recorded: bool | None = None,
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
@@ -120,6 +126,10 @@ class Propagator:
         self.every = every or model.config.remember_every
         self.rule: Rule = rule
         self.roi = self.model.by_region and (self.runtime.device.type == "cpu" if roi is None else roi)
+        wanted = self.runtime.device.type == "cuda" if recorded is None else recorded
+        self._records = wanted and self.model.steady and not self.roi and times is None
+        self._recorded: RecordedStep | None = None
+        self._upload = Upload(self.runtime.device)
         self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
@@ -157,7 +167,7 @@ class Propagator:
             "region": self._region and self._region.to_dict(),
             "ids": self._ids,
             "frames": self._frames,
-            "memories": [memory.map(lambda tensor: tensor.cpu()).to_dict() for memory in self.memories],
+            "memories": [memory.map(lambda tensor: tensor.to("cpu", copy=True)).to_dict() for memory in self.memories],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -175,6 +185,7 @@ class Propagator:
         self._frames = state["frames"]
         self._region = state["region"] and Region.from_dict(state["region"])
         self._first = None
+        self._recorded = None
         memories = [self.model.memory.from_dict(memory) for memory in state["memories"]]
         self.memories = [memory.map(lambda tensor: tensor.to(self.runtime.device)) for memory in memories]
 
@@ -196,15 +207,17 @@ class Propagator:
             raise MaskError("mask marks no object", "paint the object in a colour other than black")
         self._geometry = fit(*rgb.shape[:2], self.size)
         masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
-        frame = self._geometry.to_model(rgb, self.runtime.device)
+        frame = self._geometry.to_model(self._upload(rgb))
         self.memories = []
         self._frames = 0
         self._first = (rgb, labels)
+        self._recorded = None
         with self.runtime.autocast():
-            self._remember(frame, self.model.encode(frame), masks)
+            self.memories = self._remembered([], frame, self.model.encode(frame), masks, True)
+            self._frames = 1
             self._region = self._region_after(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
-        return self._found(planes, labels)
+        return self._result(self._rounded(planes), labels)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -221,8 +234,12 @@ class Propagator:
         if rgb.shape[:2] != self._geometry.source:
             height, width = self._geometry.source
             raise InputError(f"frame is {rgb.shape[1]}x{rgb.shape[0]}, the first one was {width}x{height}")
+        if self._recorded is not None:
+            found = self._recorded(rgb, self._to_be_remembered)
+            self._frames += 1
+            return self._result(found)
         with self.times("preprocess"):
-            frame = self._geometry.to_model(rgb, self.runtime.device)
+            frame = self._geometry.to_model(self._upload(rgb))
         with self.runtime.autocast():
             features, logits = self._look(frame)
             failed = self._first is not None and not logits.isfinite().all()
@@ -230,13 +247,28 @@ class Propagator:
                 with self.times("aggregate"):
                     probabilities = combine(logits, self.rule)
                 with self.times("remember"):
-                    self._remember(frame, features, probabilities[:, 1:])
-                    self._region = self._region_after(probabilities[:, 1:])
+                    masks, fully = probabilities[:, 1:], self._to_be_remembered
+                    self.memories = self._remembered(self.memories, frame, features, masks, fully)
+                    self._frames += 1
+                    self._region = self._region_after(masks)
         if failed:
             self._fall_back(*self._first)
             return self.step(rgb)
         self._first = None
-        return self._found(probabilities)
+        if self._records:  # a first step has worked
+            self._recorded = RecordedStep(self._whole, self.runtime.device, rgb.shape, self.memories)
+            self.memories = self._recorded.memories
+        return self._result(self._rounded(probabilities))
+
+    def _whole(self, rgb: Tensor, memories: Sequence[Memory], fully: bool) -> tuple[Tensor, list[Memory]]:
+        """A step as work that is always the same (:data:`vcut.engine.recorded.Work`)."""
+        frame = self._geometry.to_model(rgb)
+        with self.runtime.autocast():
+            features = self.model.encode(frame)
+            logits = torch.cat([self.model.segment(memory, features) for memory in memories], 1)
+            probabilities = combine(logits, self.rule)
+            new = self._remembered(memories, frame, features, probabilities[:, 1:], fully)
+        return self._rounded(probabilities), new
 
     def _look(self, frame: Tensor) -> tuple[Features, Tensor]:
         """Features of a frame, or of the region it is looked at in, and logits 1,N,H,W of the whole."""
@@ -269,11 +301,14 @@ class Propagator:
             labels: H,W uint8, the mask, where it is the first frame's.
         """
         probabilities = torch.from_numpy(levels.view(np.int16)).to(self.runtime.device).float() / LEVELS
-        return Step(probabilities, self._ids, self._geometry, labels)
+        return self._result(probabilities, labels)
 
-    def _found(self, planes: Tensor, labels: np.ndarray | None = None) -> Step:
-        levels = (self._geometry.unpadded(planes)[0].float() * LEVELS).round_()
-        return Step(levels / LEVELS, self._ids, self._geometry, labels)
+    def _rounded(self, planes: Tensor) -> Tensor:
+        """Label probabilities 1,N+1,H,W as they leave: N+1,h,w, without padding, in steps."""
+        return (self._geometry.unpadded(planes)[0].float() * LEVELS).round_() / LEVELS
+
+    def _result(self, probabilities: Tensor, labels: np.ndarray | None = None) -> Step:
+        return Step(probabilities, self._ids, self._geometry, labels)
 
     def _shown(self, masks: Tensor) -> Tensor:
         """Masks 1,n,h,w of all that goes through the model: the objects', and by the rule of unions all merged."""
@@ -289,16 +324,15 @@ class Propagator:
         own, others = (planes.split(self.model.objects_at_once, 1) for planes in (shown, others))
         return list(zip(own, others, strict=True))
 
-    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
+    def _remembered(
+        self, past: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor, fully: bool
+    ) -> list[Memory]:
+        """What is known after a frame: of its masks alone, or ``fully``, as that of the first must be."""
         groups = self._groups(masks)
-        past = self.memories or [None] * len(groups)
-        self.memories = [
-            self.model.remember(memory, features, frame, *group)
-            if self._to_be_remembered or memory is None
-            else self.model.glance(memory, *group)
-            for memory, group in zip(past, groups, strict=True)
+        return [
+            self.model.remember(memory, features, frame, *group) if fully else self.model.glance(memory, *group)
+            for memory, group in zip(past or [None] * len(groups), groups, strict=True)
         ]
-        self._frames += 1
 
     def _fall_back(self, rgb: np.ndarray, labels: np.ndarray) -> None:
         """Half precision gave no finite numbers (GTX 16xx do so): starts again in fp32."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from vcut.engine.propagator import Propagator, Step
 from vcut.errors import InputError, OptionError
-from vcut.models.base import Features
+from vcut.models.base import Features, Memory
 from vcut.models.maps import Map
 
 
@@ -26,7 +27,7 @@ class Inspector(Propagator):
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords, roi=False)
+        super().__init__(*arguments, **keywords, roi=False, recorded=False)
         self.maps: list[Map] = []
         self.masks: Tensor | None = None
         self._first_masks: Tensor | None = None
@@ -50,22 +51,22 @@ class Inspector(Propagator):
         finally:
             self._asked = False
 
-    def _remember(self, frame: Tensor, features: Features, masks: Tensor) -> None:
-        first = not self.memories
-        if first:
-            super()._remember(frame, features, masks)
+    def _remembered(
+        self, past: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor, fully: bool
+    ) -> list[Memory]:
+        new = super()._remembered(past, frame, features, masks, fully)
+        if not past:
             self._first_masks = masks
-        if first or self._asked:
-            self.maps, self.masks = self._seen(frame, features, masks), masks[0]
-        if not first:
-            super()._remember(frame, features, masks)
+        if not past or self._asked:
+            self.maps, self.masks = self._seen(past or new, frame, features, masks), masks[0]
+        return new
 
-    def _seen(self, frame: Tensor, features: Features, masks: Tensor) -> list[Map]:
+    def _seen(self, known: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor) -> list[Map]:
         """The maps of all groups of objects, joined."""
         found = [
             self.model.inspect(memory, features, frame, *group, given)
             for memory, group, (given, _) in zip(
-                self.memories, self._groups(masks), self._groups(self._first_masks), strict=True
+                known, self._groups(masks), self._groups(self._first_masks), strict=True
             )
         ]
         if not found[0]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vcut.models.maps import Map
+from vcut.models.parts.constant import constant
 
 if TYPE_CHECKING:
     from vcut.models.region import Region
@@ -60,17 +61,16 @@ class TensorRecord:
         return cls(**kept)
 
     @property
+    def tensors(self) -> list[Tensor]:
+        """All tensors held, always in the same order."""
+        found: list[Tensor] = []
+        self.map(found.append)
+        return found
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all tensors held."""
-        total = 0
-
-        def count(tensor: Tensor) -> Tensor:
-            nonlocal total
-            total += tensor.numel() * tensor.element_size()
-            return tensor
-
-        self.map(count)
-        return total
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,7 @@ class SegmentationModel(nn.Module):
             each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
             and sees to the bound itself.
         by_region: it can look at a part of a frame (:meth:`segment_within`).
+        steady: what it remembers keeps its shape from the first frame on, so that a step is always the same work.
     """
 
     architecture: str
@@ -142,6 +143,7 @@ class SegmentationModel(nn.Module):
     memory: ClassVar[type[Memory]]
     objects_at_once: ClassVar[int] = 8
     by_region: ClassVar[bool] = False
+    steady: ClassVar[bool] = False
 
     def align(self) -> None:
         """Lets parts that should begin training alike do so, once an untrained model has its trunks: a place must get
@@ -202,9 +204,15 @@ class SegmentationModel(nn.Module):
 
 def normalise(frames: Tensor) -> Tensor:
     """RGB in 0..1 to what the trunks were trained on."""
-    scale = torch.tensor([1 / s for s in STD], device=frames.device).view(1, 3, 1, 1)
-    shift = torch.tensor([-m / s for m, s in zip(MEAN, STD, strict=True)], device=frames.device).view(1, 3, 1, 1)
+    scale = _channels(tuple(1 / s for s in STD), frames.device)
+    shift = _channels(tuple(-m / s for m, s in zip(MEAN, STD, strict=True)), frames.device)
     return torch.addcmul(shift, frames, scale)
+
+
+@constant
+def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """1,C,1,1. Each is filled in on the device: a copy from the CPU could not be part of a CUDA graph."""
+    return torch.cat([torch.full((1, 1, 1, 1), value, device=device) for value in values], 1)
 
 
 def fold_objects(tensor: Tensor) -> Tensor:

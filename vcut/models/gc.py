@@ -52,6 +52,7 @@ class GCConfig(ModelConfig):
 
 
 NORMALISED = GCConfig(
+    remember_every=5,
     context_encoder="light",
     key_channels=512,
     value_channels=256,

@@ -80,6 +80,7 @@ class RGMP(SegmentationModel):
     """Siamese encoder, global convolution block, refinement decoder (Figure 2)."""
 
     memory = RGMPMemory
+    steady = True
 
     def __init__(self, config: RGMPConfig, architecture: str = "rgmp-paper") -> None:
         super().__init__()

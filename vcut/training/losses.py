@@ -138,8 +138,7 @@ def frame_by_frame(features: Features, length: int) -> list[Features]:
 
     Backwards, a split costs one copy; an index would cost zeros of the whole for each frame, and their sum.
     """
-    parts: list[tuple[Tensor, ...]] = []
-    features.map(lambda x: parts.append(x.chunk(length)))
+    parts = [x.chunk(length) for x in features.tensors]
 
     def at(t: int) -> Features:
         left = iter(parts)

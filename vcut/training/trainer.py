@@ -71,6 +71,42 @@ class Progress:
         )
 
 
+class Tally:
+    """Steps since the last report.
+
+    Attributes:
+        steps: how many.
+        waited: seconds that went by waiting for clips.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.waited = 0.0
+        self._sums = torch.zeros(2)
+        self._began = time.monotonic()
+
+    def add(self, values: Tensor, waited: float) -> None:
+        """Counts a step with its loss and overlap, on the CPU."""
+        self._sums += values
+        self.waited += waited
+        self.steps += 1
+
+    @property
+    def seconds(self) -> float:
+        """From the last report until now."""
+        return time.monotonic() - self._began
+
+    @property
+    def loss(self) -> float:
+        """Mean; 0 without a step."""
+        return float(self._sums[0]) / max(1, self.steps)
+
+    @property
+    def overlap(self) -> float:
+        """Mean; 0 without a step."""
+        return float(self._sums[1]) / max(1, self.steps)
+
+
 Judge = Callable[[SegmentationModel], float]
 """Gives a model's J&F on sequences that it is not trained on, 0 to 1."""
 
@@ -200,39 +236,41 @@ class Trainer:
         Raises:
             InputError: the loss is no longer finite. The last checkpoint is from before.
         """
-        begin = saved = marked = time.monotonic()
+        begin = saved = time.monotonic()
         before = self.seconds
-        sums, since, waited = torch.zeros(2), 0, 0.0
+        tally = Tally()
         self._stopping = False
         with closing(self._batches(packs, workers)) as batches:  # its workers end with it, also after an error
             while self.step < self.options.steps:
                 asked = time.monotonic()
-                frames, labels = next(batches)
-                waited += time.monotonic() - asked
-                sums += self._advance(frames, labels)
-                since += 1
+                clips = next(batches)
+                waited = time.monotonic() - asked
+                tally.add(self._advance(*clips), waited)
                 now = time.monotonic()
                 self.seconds = before + now - begin
                 ended = self.step == self.options.steps
                 if self.step % report_every == 0 or ended:
-                    clips = since * self.options.batch / (now - marked)
-                    loss, overlap = (sums / since).tolist()
-                    self._check(loss)
-                    judged = judge is not None and (self.step % judge_every < report_every or ended)
-                    dev = self._judge(judge) if judged else None
-                    waiting, hours = waited / (now - marked), self.seconds / 3600
-                    progress = Progress(self.step, loss, overlap, self.rate(self.step), clips, waiting, hours, dev)
-                    self._log(progress)
-                    report(progress)
-                    sums, since, waited, marked = torch.zeros(2), 0, 0.0, time.monotonic()
+                    due = judge is not None and (self.step % judge_every < report_every or ended)
+                    self._tell(tally, judge if due else None, report)
+                    tally = Tally()
                 stopping = self._stopping or time.monotonic() - begin > seconds
                 if ended or stopping or time.monotonic() - saved > save_every:
-                    self._check(float(sums[0]))
+                    self._check(tally.loss)
                     self.save()
                     saved = time.monotonic()
                 if stopping:
                     break
         return self.step >= self.options.steps
+
+    def _tell(self, tally: Tally, judge: Judge | None, report: Callable[[Progress], None]) -> None:
+        """Logs and reports the means since the last time, judged where there is a judge."""
+        self._check(tally.loss)
+        speed, waiting = tally.steps * self.options.batch / tally.seconds, tally.waited / tally.seconds
+        dev = None if judge is None else self._judge(judge)
+        rate, hours = self.rate(self.step), self.seconds / 3600
+        progress = Progress(self.step, tally.loss, tally.overlap, rate, speed, waiting, hours, dev)
+        self._log(progress)
+        report(progress)
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):

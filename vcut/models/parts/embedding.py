@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional
 
 from vcut.models.base import Features, Memory, SegmentationModel, mask_pairs
 from vcut.models.maps import Map, norm
+from vcut.models.parts.constant import constant
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import conv3
 from vcut.models.region import Region, Window, part_of
@@ -20,8 +20,7 @@ from vcut.models.region import Region, Window, part_of
 MASK_STRIDE = 4
 
 
-@lru_cache(maxsize=8)
-@torch.inference_mode(False)  # they may be made while a clip is cut, and serve to learn
+@constant
 def positions(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """1,3,H,W: height and width in -1..1, and distance from the centre (P of Eq. 8)."""
     y = torch.linspace(-1, 1, height, device=device).view(-1, 1).expand(height, width)
@@ -86,6 +85,7 @@ class SeesMasks(SegmentationModel):
     """
 
     by_region = True
+    steady = True
     embedding: MaskEmbedding | None
     decoder: Decoder
 

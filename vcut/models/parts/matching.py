@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from vcut.models.base import per_object
+from vcut.models.parts.constant import constant
 
 
-@lru_cache(maxsize=4)
-@torch.inference_mode(False)  # it may be made while a clip is cut, and serve to learn
+@constant
 def _outside(height: int, width: int, radius: int, device: torch.device) -> Tensor:
     """HW,HW, symmetric: true where two locations are further apart than ``radius`` in either direction."""
     ys = torch.arange(height, device=device).repeat_interleave(width)

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from vcut.atomic import replacing
+from vcut.engine.propagator import Step
 from vcut.errors import OutputError, ResumeError
 
 SECONDS = 2.0
@@ -38,11 +39,10 @@ def journal_of(out: Path) -> Path:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a journal takes of a frame: its number, its probabilities (N+1,h,w uint16), and the state after it where it
-    is time."""
+    """What a journal takes of a frame: its number, what was found in it, and the state after it where it is time."""
 
     number: int
-    levels: np.ndarray
+    step: Step
     state: dict[str, Any] | None
 
 
@@ -100,9 +100,10 @@ class Journal:
 
     def keep(self, frame: Kept) -> None:
         """Keeps a frame, and the state after it where there is one."""
-        data = zlib.compress(np.ascontiguousarray(frame.levels).tobytes(), 1)
+        levels = np.ascontiguousarray(frame.step.levels)
+        data = _SHAPE.pack(*levels.shape) + zlib.compress(levels.tobytes(), 1)
         try:
-            self._file(frame.number).write_bytes(_SHAPE.pack(*frame.levels.shape) + data)
+            self._file(frame.number).write_bytes(data)
         except OSError as error:
             raise self._failure(error) from error
         if frame.state is not None:

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcut.engine.queues import WriteBehind, read_ahead
+from vcut.engine.propagator import Step
+from vcut.engine.queues import WriteAtOnce, WriteBehind, read_ahead
 from vcut.errors import VcutError
 from vcut.journal import Journal, Kept
 from vcut.matte.cutter import Cutter
@@ -23,6 +24,7 @@ from vcut.video.audio import Sound
 from vcut.video.cutout import Cutout
 from vcut.video.metadata import Metadata
 from vcut.video.probe import VideoInfo
+from vcut.video.source import Frame
 from vcut.video.writer import Writers, open_writers
 from vcut.work import open_clip, open_network, seen
 
@@ -40,7 +42,8 @@ class Summary:
         resumed: how many of them were known from a run that was stopped.
         seconds: wall time from the first frame read to the last written.
         stages: seconds by stage: ``decode`` and ``write`` run in threads beside ``network`` (preprocessing to
-            probabilities) and ``matte``; ``wait`` is what these two waited for the writers.
+            probabilities) and ``matte``, on a GPU beside each other, too; ``wait`` is what was waited for the writers.
+            On a GPU, ``network`` is the time to give it its work, and its own is in ``matte``.
         architecture, weights: of the network; the file.
         runtime: device and number format.
         memory_bytes: what the model remembers of the clip, bytes.
@@ -146,16 +149,28 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
         edges = dataclasses.replace(options.edges, separate=options.split) if soft else None
         cutter = Cutter(edges, deep=any(fmt.depth == 16 for fmt, _ in clip.outputs))
         output = _Output(writers, network.journal, times)
+
+        def cut(item: tuple[Frame, Step, Kept | None]) -> None:
+            frame, step, kept = item
+            with times("matte"):
+                cutout = cutter(frame, step)
+            with times("wait"):
+                behind.put((cutout, kept))
+
+        # A GPU goes on with the next frame while the matte of this one is waited for; a CPU has its hands full.
+        on_cpu = clip.runtime.device.type == "cpu"
         frames = 0
-        with times("total"), writers, WriteBehind(output.write) as behind:
+        with (
+            times("total"),
+            writers,
+            WriteBehind(output.write) as behind,
+            (WriteAtOnce if on_cpu else WriteBehind)(cut) as cutting,
+        ):
             for frame in read_ahead(times.each("decode", clip.source)):
                 with times("network"):
                     step = network.step(seen(frame, info))
                     kept = network.kept(step)
-                with times("matte"):
-                    cutout = cutter(frame, step)
-                with times("wait"):
-                    behind.put((cutout, kept))
+                cutting.put((frame, step, kept))
                 frames += 1
                 watcher.on_frame(frames)
             for text in sounds[0].notices if sounds else metadata.notices:

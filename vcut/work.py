@@ -135,7 +135,7 @@ class Network:
         if self.journal is None or self._done <= self.known:
             return None
         state = self.propagator.state() if self.journal.due() else None
-        return Kept(self._done - 1, step.levels, state)
+        return Kept(self._done - 1, step, state)
 
     def save(self) -> None:
         """Keeps the state after the last step, for a run that goes on there."""

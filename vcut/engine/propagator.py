@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,11 @@ from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.recorded import RecordedStep
 from vcut.engine.roi import find_region, goes_beyond
+from vcut.engine.room import too_large
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.engine.upload import Upload
-from vcut.errors import InputError, MaskError, ResumeError
+from vcut.errors import DeviceError, InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.models.region import Region
 from vcut.times import Stages, StageTimes
@@ -130,6 +131,7 @@ class Propagator:
         self._records = wanted and self.model.steady and not self.roi and times is None
         self._recorded: RecordedStep | None = None
         self._upload = Upload(self.runtime.device)
+        self._at_once = self.model.objects_at_once
         self._frames = 0
         self.notices: list[str] = []
         self._geometry: Geometry | None = None
@@ -166,6 +168,7 @@ class Propagator:
             "roi": self.roi,
             "region": self._region and self._region.to_dict(),
             "ids": self._ids,
+            "at_once": self._at_once,
             "frames": self._frames,
             "memories": [memory.map(lambda tensor: tensor.to("cpu", copy=True)).to_dict() for memory in self.memories],
         }
@@ -182,6 +185,7 @@ class Propagator:
             raise ResumeError("the saved state is of a run with another network, size or number format", "start anew")
         self._geometry = fit(*state["source"], self.size)
         self._ids = tuple(state["ids"])
+        self._at_once = state["at_once"]
         self._frames = state["frames"]
         self._region = state["region"] and Region.from_dict(state["region"])
         self._first = None
@@ -199,6 +203,7 @@ class Propagator:
 
         Raises:
             MaskError: no object, or another size than the frame.
+            DeviceError: not enough memory.
         """
         if labels.shape != rgb.shape[:2]:
             raise MaskError(f"mask is {labels.shape[1]}x{labels.shape[0]}, frame is {rgb.shape[1]}x{rgb.shape[0]}")
@@ -206,12 +211,15 @@ class Propagator:
         if not self._ids:
             raise MaskError("mask marks no object", "paint the object in a colour other than black")
         self._geometry = fit(*rgb.shape[:2], self.size)
-        masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
-        frame = self._geometry.to_model(self._upload(rgb))
+        self._first = (rgb, labels)
+        return self._within_memory(lambda: self._begin(rgb, labels))
+
+    def _begin(self, rgb: np.ndarray, labels: np.ndarray) -> Step:
         self.memories = []
         self._frames = 0
-        self._first = (rgb, labels)
         self._recorded = None
+        masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
+        frame = self._geometry.to_model(self._upload(rgb))
         with self.runtime.autocast():
             self.memories = self._remembered([], frame, self.model.encode(frame), masks, True)
             self._frames = 1
@@ -228,16 +236,37 @@ class Propagator:
 
         Raises:
             InputError: another size than the first frame's, or no first frame yet.
+            DeviceError: not enough memory.
         """
         if self._geometry is None:
             raise InputError("no first frame yet", "call start() with a frame and its mask")
         if rgb.shape[:2] != self._geometry.source:
             height, width = self._geometry.source
             raise InputError(f"frame is {rgb.shape[1]}x{rgb.shape[0]}, the first one was {width}x{height}")
-        if self._recorded is not None:
-            found = self._recorded(rgb, self._to_be_remembered)
-            self._frames += 1
-            return self._result(found)
+
+        def go_on() -> Step:
+            if not self.memories:  # forgotten for want of memory
+                self._begin(*self._first)
+            return self._go_on(rgb)
+
+        return self._replayed(rgb) or self._within_memory(go_on)
+
+    def _replayed(self, rgb: np.ndarray) -> Step | None:
+        """The next frame's by a recorded step; ``None`` where there is none."""
+        if self._recorded is None:
+            return None
+        try:
+            self._recorded.prepare(self._to_be_remembered)
+        except RuntimeError as error:  # by the driver, or for want of memory; nothing has been done yet
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            self.notices.append(f"a step cannot be recorded as a CUDA graph ({reason}): going on without")
+            self._records, self._recorded = False, None
+            return None
+        found = self._recorded(rgb, self._to_be_remembered)
+        self._frames += 1
+        return self._result(found)
+
+    def _go_on(self, rgb: np.ndarray) -> Step:
         with self.times("preprocess"):
             frame = self._geometry.to_model(self._upload(rgb))
         with self.runtime.autocast():
@@ -253,12 +282,36 @@ class Propagator:
                     self._region = self._region_after(masks)
         if failed:
             self._fall_back(*self._first)
-            return self.step(rgb)
+            return self._go_on(rgb)
         self._first = None
         if self._records:  # a first step has worked
             self._recorded = RecordedStep(self._whole, self.runtime.device, rgb.shape, self.memories)
             self.memories = self._recorded.memories
         return self._result(self._rounded(probabilities))
+
+    def _within_memory(self, attempt: Callable[[], Step]) -> Step:
+        """What an attempt gives; where the first frames do not fit, with all forgotten and fewer objects at once."""
+        while True:
+            try:
+                return attempt()
+            except torch.OutOfMemoryError:
+                pass  # all that follows needs the memory that its traceback holds
+            if self._first is None:
+                raise DeviceError("out of memory", "close what else uses the device, then go on with --resume")
+            self.memories = []
+            count = min(self._at_once, len(self._ids))
+            if count == 1:
+                raise too_large(self.size, self._fits)
+            self._at_once = -(-count // 2)
+            self.notices.append(f"out of memory: going on with {self._at_once} objects at once")
+
+    def _fits(self, size: int) -> None:
+        """Cuts two frames at another size, one object at a time."""
+        other = Propagator(self.given, self.runtime, size, self.every, ready=self.model, rule=self.rule, roi=self.roi)
+        other._ids, other._at_once = self._ids, 1
+        other._geometry = fit(*self._first[0].shape[:2], size)
+        other._begin(*self._first)
+        other._go_on(self._first[0])
 
     def _whole(self, rgb: Tensor, memories: Sequence[Memory], fully: bool) -> tuple[Tensor, list[Memory]]:
         """A step as work that is always the same (:data:`vcut.engine.recorded.Work`)."""
@@ -277,7 +330,7 @@ class Propagator:
             with self.times("encode"):
                 features = self.model.encode(region.around.cut(frame, 1))
             with self.times("segment"):
-                parts = zip(self.memories, region.split(self.model.objects_at_once), strict=True)
+                parts = zip(self.memories, region.split(self._at_once), strict=True)
                 found = [self.model.segment_within(memory, features, part) for memory, part in parts]
                 logits = torch.cat(found, 1)
                 if not goes_beyond(logits[0], region):
@@ -321,7 +374,7 @@ class Propagator:
         shown, others = self._shown(masks), other_objects(masks)
         if self.rule == "union":  # beside all merged there is nothing else
             others = torch.cat([others, torch.zeros_like(others[:, :1])], 1)
-        own, others = (planes.split(self.model.objects_at_once, 1) for planes in (shown, others))
+        own, others = (planes.split(self._at_once, 1) for planes in (shown, others))
         return list(zip(own, others, strict=True))
 
     def _remembered(
@@ -341,4 +394,4 @@ class Propagator:
         self.notices.append(f"{self.runtime.name} gives no finite numbers here: going on in fp32")
         self.runtime = Runtime(self.runtime.device, torch.float32)
         self.model = self.runtime.prepare(self.given)
-        self.start(rgb, labels)
+        self._begin(rgb, labels)

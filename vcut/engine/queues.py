@@ -62,6 +62,19 @@ def read_ahead(source: Iterable[Item], depth: int = DEPTH) -> Iterator[Item]:
         thread.join()
 
 
+class WriteAtOnce(Generic[Item]):
+    """Hands items to ``write`` in the thread that has them; to be used as :class:`WriteBehind` is."""
+
+    def __init__(self, write: Callable[[Item], None]) -> None:
+        self.put = write
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
 class WriteBehind(Generic[Item]):
     """Hands items to ``write`` in a thread, at most ``depth`` waiting.
 

@@ -41,11 +41,19 @@ class RecordedStep:
         self._frame = torch.empty(shape, dtype=torch.uint8, device=device)
         self._replays: dict[bool, Callable[[], Tensor]] = {}
 
-    def __call__(self, rgb: np.ndarray, remember: bool) -> Tensor:
-        """What is found in the next frame."""
-        self._upload(rgb, self._frame)
+    def prepare(self, remember: bool) -> None:
+        """Records such a step where that is still to be done; nothing is worked through.
+
+        Raises:
+            RuntimeError: it cannot be recorded here.
+        """
         if remember not in self._replays:
             self._replays[remember] = self._record(remember)
+
+    def __call__(self, rgb: np.ndarray, remember: bool) -> Tensor:
+        """What is found in the next frame."""
+        self.prepare(remember)
+        self._upload(rgb, self._frame)
         return self._replays[remember]()
 
     def _record(self, remember: bool) -> Callable[[], Tensor]:

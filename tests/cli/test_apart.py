@@ -1,0 +1,44 @@
+"""Mattes in a thread of their own, as on a GPU."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import vcut.pipeline
+from vcut import SegmentOptions, segment_video
+from vcut.engine.queues import WriteBehind
+from vcut.errors import OutputError
+from vcut.matte.cutter import Cutter
+from vcut.video.writer import Writers
+
+
+def cut(scene, out: Path) -> dict[str, bytes]:
+    options = SegmentOptions(scene.clip, scene.mask, out, format="rgba,labels,prores", size=64, device="cpu")
+    outputs = segment_video(options).outputs
+    files = [file for output in outputs for file in ([output] if output.is_file() else sorted(output.iterdir()))]
+    return {str(file.relative_to(out.parent)): file.read_bytes() for file in files}
+
+
+def test_the_result_is_the_same_whoever_is_slow(scene, tmp_path, monkeypatch):
+    expected = cut(scene, tmp_path / "a" / "cut")
+    monkeypatch.setattr(vcut.pipeline, "WriteAtOnce", WriteBehind)
+    assert cut(scene, tmp_path / "b" / "cut") == expected and len(expected) == 21  # ten frames twice, and a video
+    real = Cutter.__call__
+    monkeypatch.setattr(Cutter, "__call__", lambda *args: (time.sleep(0.05), real(*args))[1])
+    assert cut(scene, tmp_path / "c" / "cut") == expected
+
+
+@pytest.mark.parametrize("place", [(Cutter, "__call__"), (Writers, "write")])
+def test_an_error_on_the_way_out_ends_the_run_and_leaves_nothing(scene, tmp_path, monkeypatch, place):
+    monkeypatch.setattr(vcut.pipeline, "WriteAtOnce", WriteBehind)
+
+    def full(*_):
+        raise OutputError("no space left")
+
+    monkeypatch.setattr(*place, full)
+    with pytest.raises(OutputError, match="no space left"):
+        cut(scene, tmp_path / "cut")
+    assert not list(tmp_path.glob("cut*"))

@@ -50,7 +50,7 @@ def test_everything_is_written_and_hangs_together(tmp_path):
     for (model, _, objects), row in rows.items():
         assert row["trained"] == (model == "gam-s") and 0 < row["median_ms"] <= row["p95_ms"]
         assert sum(row["stages_ms"].values()) == pytest.approx(row["median_ms"], rel=1)
-        assert (row["region_fps"] > 0) == (model == "gam-s")  # stm looks at all it has remembered
+        assert (row["used_fps"] > 0) == (model == "gam-s")  # stm looks at all it has remembered
         assert objects == 1 or row["gmac"] > rows[model, row["case"]["size"], 1]["gmac"]
     assert rows["gam-s", "1080p", 1]["gmac"] > 2 * rows["gam-s", "480p", 1]["gmac"]
     work = files["b.md"].read_text().partition("**Work** of a mean step")[2]
@@ -82,7 +82,7 @@ def test_regions_are_timed_over_whole_rounds(monkeypatch):
     )
     result = measure_network(NetworkCase("gam-s", "480p", 1, 5), load_model("gam-s"), True, choose_runtime("cpu"))
     rounds = seen[-10:]  # the last round and the one before the clock started
-    assert result.region_fps > 0 and rounds[4][-2:] == rounds[9][-2:] == seen[0][-2:]
+    assert result.used_fps > 0 and rounds[4][-2:] == rounds[9][-2:] == seen[0][-2:]
     assert all(shape[-2] < seen[0][-2] for shape in rounds[5:9])
 
 

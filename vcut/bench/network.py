@@ -1,7 +1,7 @@
 """One network at one size: time a frame by stage, work, and memory, on frames that are made up.
 
-Stages and the median are of frames seen in full; beside them stands the rate of a run that looks only where the objects
-are, as ``vcut segment`` does on a CPU.
+Stages and the median are of frames seen in full, step by step; beside them stands the rate of ``vcut segment``, which
+looks only where the objects are (CPU), or replays a recorded step (GPU).
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class NetworkResult:
         case: what was measured.
         trained: whether the weights are; cost does not depend on it.
         median_ms, p95_ms: of a frame's step, from the frame in memory to the probabilities.
-        region_fps: frames a second where most frames are looked at only where the objects are (each a third of the
-            frame's height); 0 on a GPU, and for networks that cannot.
+        used_fps: frames a second as ``vcut segment`` has them: on a CPU most frames are looked at only where the
+            objects are (each a third of the frame's height), on a GPU a recorded step is replayed; 0 for networks that
+            can do neither.
         stages_ms: means: ``preprocess``, ``encode`` (the frame), ``read`` (of the context, and matching), ``decode``
             (the mask decoder), ``aggregate``, ``remember`` (mask encoder and context; a mean over frames, as some
             remember only every fifth).
@@ -69,7 +70,7 @@ class NetworkResult:
     trained: bool
     median_ms: float = 0.0
     p95_ms: float = 0.0
-    region_fps: float = 0.0
+    used_fps: float = 0.0
     stages_ms: dict[str, float] = field(default_factory=dict)
     stages_gmac: dict[str, float] = field(default_factory=dict)
     stages_mb: dict[str, float] = field(default_factory=dict)
@@ -133,7 +134,7 @@ def _measure(
         trained,
         median_ms=statistics.median(taken),
         p95_ms=float(np.percentile(taken, 95)),
-        region_fps=_region_rate(propagator, frames, labels, case.frames),
+        used_fps=_used_rate(propagator, frames, labels, case.frames),
         stages_ms=_by_stage(times.seconds, case.frames / 1000),
         stages_gmac=_by_stage(work.macs, propagator.every * 1e9),
         stages_mb=_by_stage(work.bytes, propagator.every * 1e6),
@@ -144,18 +145,20 @@ def _measure(
     )
 
 
-def _region_rate(full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int) -> float:
-    """Frames a second within regions; whole rounds from one remembered frame to the next."""
+def _used_rate(full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int) -> float:
+    """Frames a second as the propagator does them by itself; whole rounds from one remembered frame to the next."""
     propagator = Propagator(full.given, full.runtime, full.size, ready=full.model)
-    if not propagator.roi:
+    if not (propagator.roi or propagator.records):
         return 0.0
     rounds = propagator.every * max(1, count // propagator.every)
     propagator.start(frames[0], labels)
-    for number in range(propagator.every):
+    for number in range(propagator.every):  # among them recorded steps of either kind
         propagator.step(frames[number % len(frames)])
+    full.runtime.wait()
     begin = time.perf_counter()
     for number in range(rounds):
         propagator.step(frames[number % len(frames)])
+    full.runtime.wait()
     return rounds / (time.perf_counter() - begin)
 
 

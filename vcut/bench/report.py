@@ -19,7 +19,7 @@ from vcut.markdown import table
 FORMAT = "vcut-bench-1"
 
 NETWORK_COLUMNS = (
-    "network", "size", "objects", "frames/s", "in regions", "median ms", "p95 ms", "GMAC", "context MB", "peak MB"
+    "network", "size", "objects", "frames/s", "as used", "median ms", "p95 ms", "GMAC", "context MB", "peak MB"
 )  # fmt: skip
 STAGE_COLUMNS = ("network", "size", "objects", "preprocess", "encode", "read", "decode", "aggregate", "remember")
 WORK_COLUMNS = ("network", "size", "objects", "stage", "GMAC", "MB", "floor ms", "ms", "ms / floor", "H200 floor ms")
@@ -66,7 +66,7 @@ class Report:
                 continue
             figures = (
                 f"{result.fps:.2f}",
-                f"{result.region_fps:.2f}" if result.region_fps else "",
+                f"{result.used_fps:.2f}" if result.used_fps else "",
                 f"{result.median_ms:.1f}",
                 f"{result.p95_ms:.1f}",
                 f"{result.gmac:.1f}",
@@ -128,7 +128,8 @@ class Report:
         parts = [f"Measured by `vcut bench` on {name_of(self.system)}."]
         if self.networks:
             parts += [
-                "**Network**, from a frame in memory to its probabilities, looking at frames in full, and in regions:",
+                "**Network**, from a frame in memory to its probabilities: frames in full, step by step, and as"
+                " `vcut segment` does it here, in regions (CPU) or recorded (GPU):",
                 table(NETWORK_COLUMNS, self.network_rows()),
             ]
             parts += ["Milliseconds by stage:", table(STAGE_COLUMNS, self.stage_rows())]

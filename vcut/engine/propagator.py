@@ -103,6 +103,7 @@ class Propagator:
 
     Attributes:
         given: the model, before it was prepared.
+        records: whether steps are to be recorded.
         memories: what is remembered of the clip, for each group of objects that go through the model together.
         notices: sentences for the user about what had to be changed on the way (a number format that failed).
     """
@@ -128,7 +129,7 @@ class Propagator:
         self.rule: Rule = rule
         self.roi = self.model.by_region and (self.runtime.device.type == "cpu" if roi is None else roi)
         wanted = self.runtime.device.type == "cuda" if recorded is None else recorded
-        self._records = wanted and self.model.steady and not self.roi and times is None
+        self.records = wanted and self.model.steady and not self.roi and times is None
         self._recorded: RecordedStep | None = None
         self._upload = Upload(self.runtime.device)
         self._at_once = self.model.objects_at_once
@@ -260,7 +261,7 @@ class Propagator:
         except RuntimeError as error:  # by the driver, or for want of memory; nothing has been done yet
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             self.notices.append(f"a step cannot be recorded as a CUDA graph ({reason}): going on without")
-            self._records, self._recorded = False, None
+            self.records, self._recorded = False, None
             return None
         found = self._recorded(rgb, self._to_be_remembered)
         self._frames += 1
@@ -284,7 +285,7 @@ class Propagator:
             self._fall_back(*self._first)
             return self._go_on(rgb)
         self._first = None
-        if self._records:  # a first step has worked
+        if self.records:  # a first step has worked
             self._recorded = RecordedStep(self._whole, self.runtime.device, rgb.shape, self.memories)
             self.memories = self._recorded.memories
         return self._result(self._rounded(probabilities))

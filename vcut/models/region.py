@@ -72,6 +72,13 @@ class Region:
         each = tuple(Window(**window) for window in values["each"])
         return cls(**values | {"each": each, "around": Window(**values["around"])})
 
+    def by_window(self) -> dict[Window, list[int]]:
+        """The windows, and the numbers of the objects that are looked for in each: those that have the very same."""
+        numbers: dict[Window, list[int]] = {}
+        for number, window in enumerate(self.each):
+            numbers.setdefault(window, []).append(number)
+        return numbers
+
     def split(self, count: int) -> list[Region]:
         """Regions of so many objects each, all with the same window around."""
         groups = [self.each[i : i + count] for i in range(0, len(self.each), count)]
@@ -79,6 +86,6 @@ class Region:
 
 
 def part_of(features: Features, window: Window) -> Features:
-    """The frame's features in a window, as far as a decoder takes them."""
-    f2, f4, f8 = window.cut(features.f2, 2), window.cut(features.f4, 4), window.cut(features.f8, 8)
-    return dataclasses.replace(features, f2=f2, f4=f4, f8=f8)
+    """A frame's features in a window."""
+    width = features.f16.shape[-1]
+    return features.map(lambda x: window.cut(x, STRIDE * width // x.shape[-1]))

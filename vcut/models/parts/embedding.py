@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -98,15 +99,15 @@ class SeesMasks(SegmentationModel):
         return self.decoder(x, features, x.shape[0] // features.f16.shape[0], self.embedded(memory, x.dtype))
 
     def segment_within(self, memory: Memory, features: Features, region: Region) -> Tensor:
-        found = []
-        for number, x in enumerate(self.read(memory, features, region.around).split(1)):
-            window = region.each[number]
+        found: dict[int, Tensor] = {}
+        for window, numbers in region.by_window().items():
             inner = window.within(region.around)
-            masks = None if memory.masks is None else memory.masks[number : number + 1]
-            embedding = None if masks is None else self.embedding(masks.to(x.dtype), window)
-            logits = self.decoder(inner.cut(x), part_of(features, inner), 1, embedding)
-            found.append(window.paste(logits, region.height, region.width))
-        return torch.cat(found, 1)
+            mine, seen = of_objects(memory, numbers, len(region.each)), part_of(features, inner)
+            x = self.read(mine, seen, window)
+            embedding = None if mine.masks is None else self.embedding(mine.masks.to(x.dtype), window)
+            logits = window.paste(self.decoder(x, seen, len(numbers), embedding), region.height, region.width)
+            found.update(zip(numbers, logits.split(1, 1), strict=True))
+        return torch.cat([found[number] for number in range(len(region.each))], 1)
 
     def pushed(self, memory: Memory | None, pairs: Tensor) -> Tensor | None:
         """The masks to be kept after a frame's B*N,2,H,W (:func:`vcut.models.base.mask_pairs`)."""
@@ -138,6 +139,14 @@ class SeesMasks(SegmentationModel):
         others[:, ::2] = 0
         without = self.embedded(dataclasses.replace(memory, masks=others), dtype)
         return [Map("mask embedding", norm(embedded - without), each=True, low=0)]
+
+
+def of_objects(memory: Memory, numbers: Sequence[int], count: int) -> Memory:
+    """What a memory of ``count`` objects of one clip knows of some of them; what all share stays."""
+    if len(numbers) == count:
+        return memory
+    chosen = list(numbers)
+    return memory.map(lambda tensor: tensor[chosen] if len(tensor) == count else tensor)
 
 
 def mask_embedding(count: int, width: int) -> MaskEmbedding | None:

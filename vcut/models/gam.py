@@ -172,7 +172,7 @@ class GAM(SeesMasks):
             context.merge(past.context, new) if past else new,
             reference,
             keyframe if self.config.window else None,
-            self.pushed(past, both),
+            self.pushed(past, masks, others),
         )
 
     def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:

@@ -137,7 +137,7 @@ class GC(SeesMasks):
         reach = self.config.surroundings
         weights = surroundings(both[:, :1], reach, at_all=past is None) if reach else None
         new = context.summarise(key, value, self.config.context, weights)
-        seen = self.pushed(past, both)
+        seen = self.pushed(past, masks, others)
         if past is None:
             return GCMemory(new, new if self.config.first else None, seen)
         return GCMemory(context.merge(past.context, new), past.first, seen)

@@ -34,15 +34,15 @@ def shrink_masks(masks: Tensor) -> Tensor:
     return functional.avg_pool2d(masks, MASK_STRIDE)
 
 
-def push_masks(past: Tensor | None, masks: Tensor, count: int) -> Tensor:
+def push_masks(past: Tensor | None, masks: Tensor, others: Tensor, count: int) -> Tensor:
     """The newest of the past masks that the embedding sees.
 
     Args:
         past: B*N,2*count,H/4,W/4, newest first; ``None`` before the first frame, whose masks stand for all.
-        masks: B*N,2,H,W, the object's own and the others'.
+        masks, others: B,N,H,W, each object's own and all others'.
         count: how many frames.
     """
-    newest = shrink_masks(masks)
+    newest = mask_pairs(shrink_masks(masks), shrink_masks(others))
     if past is None:
         return newest.repeat(1, count, 1, 1)
     return torch.cat([newest, past], 1)[:, : 2 * count]
@@ -109,16 +109,16 @@ class SeesMasks(SegmentationModel):
             found.update(zip(numbers, logits.split(1, 1), strict=True))
         return torch.cat([found[number] for number in range(len(region.each))], 1)
 
-    def pushed(self, memory: Memory | None, pairs: Tensor) -> Tensor | None:
-        """The masks to be kept after a frame's B*N,2,H,W (:func:`vcut.models.base.mask_pairs`)."""
+    def pushed(self, memory: Memory | None, masks: Tensor, others: Tensor) -> Tensor | None:
+        """The masks to be kept after a frame with these, B,N,H,W."""
         if self.embedding is None:
             return None
-        return push_masks(None if memory is None else memory.masks, pairs, self.embedding.count)
+        return push_masks(None if memory is None else memory.masks, masks, others, self.embedding.count)
 
     def glance(self, memory: Memory, masks: Tensor, others: Tensor) -> Memory:
         if self.embedding is None:
             return memory
-        return dataclasses.replace(memory, masks=self.pushed(memory, mask_pairs(masks, others)))
+        return dataclasses.replace(memory, masks=self.pushed(memory, masks, others))
 
     def embedded(self, memory: Memory, dtype: torch.dtype) -> Tensor | None:
         """What the decoder takes of the masks, B*N,C,H/4,W/4."""

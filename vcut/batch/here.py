@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vcut.batch.plan import Job
-from vcut.batch.storage import fetch, files, is_address, is_remote, place, reaching, remove, version
+from vcut.batch.storage import copy, fetch, files, is_address, is_remote, place, put, reaching, remove, version
 from vcut.errors import InputError, OutputError
 from vcut.journal import STATE_FILES, journal_of
 from vcut.video.formats import resolve_outputs
@@ -116,8 +116,8 @@ class Here:
                     aside = [temporary + name for name in names]
                     hidden += aside
                     final += [there.path + name for name in names]
-                    storage.put([str(out) + name for name in names], aside)
-                storage.copy(hidden, final)
+                    put({str(out) + name: temporary + name for name in names}, storage)
+                copy(dict(zip(hidden, final, strict=True)), storage)
             except BaseException:
                 with suppress(Exception):
                     remove([*hidden, *(set(final) - former)], storage)
@@ -189,7 +189,7 @@ class Here:
             state = [f"/{name}" for name in STATE_FILES if (here / name).is_file()]
             frames = [name for name in _names(here) if name not in there and name not in state]
             for names in filter(None, (frames, state)):  # the state last, for it is of all the frames
-                storage.put([str(here) + name for name in names], [journal.path + name for name in names])
+                put({str(here) + name: journal.path + name for name in names}, storage)
 
     @property
     def _journal(self) -> Path:

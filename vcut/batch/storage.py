@@ -10,7 +10,7 @@ import glob
 import hashlib
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -158,6 +158,23 @@ def fetch(names: Mapping[str, Path], storage: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     if names:
         storage.get(list(names), [str(path) for path in names.values()])
+
+
+def put(files: Mapping[str, str], storage: Any) -> None:
+    """Brings files there: names here, and in the storage. After an error no request is on its way any more: what was
+    removed then does not come back."""
+    _each(storage.put_file, files)
+
+
+def copy(files: Mapping[str, str], storage: Any) -> None:
+    """Copies files within a storage, from names to names; after an error as :func:`put`."""
+    _each(storage.cp_file, files)
+
+
+def _each(request: Callable[[str, str], Any], files: Mapping[str, str]) -> None:
+    """Several at once. A storage's own way to do that only stops listening when one fails, and others still arrive."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(request, files.keys(), files.values()))
 
 
 def remove(names: Iterable[str], storage: Any) -> None:

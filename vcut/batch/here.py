@@ -113,10 +113,10 @@ class Here:
                     there, names = self._there(out), _names(out)
                     former |= {there.path + name for name in files(there)}
                     temporary = there.with_name(f".{there.name}{ending}").path
-                    aside = [temporary + name for name in names]
-                    hidden += aside
+                    aside = {str(out) + name: temporary + name for name in names}
+                    hidden += aside.values()
                     final += [there.path + name for name in names]
-                    put({str(out) + name: temporary + name for name in names}, storage)
+                    put(aside, storage)
                 copy(dict(zip(hidden, final, strict=True)), storage)
             except BaseException:
                 with suppress(Exception):

@@ -27,7 +27,7 @@ _VERSIONS = ("ETag", "etag", "LastModified", "mtime", "updated")
 """What storages call that by which one version of a file is told from another."""
 
 _AT_ONCE = 16
-"""Requests that are made side by side where a storage has no one request for many files."""
+"""Requests that are made side by side."""
 
 logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # it logs what it raises, and that is told in one line
 
@@ -163,18 +163,12 @@ def fetch(names: Mapping[str, Path], storage: Any) -> None:
 def put(files: Mapping[str, str], storage: Any) -> None:
     """Brings files there: names here, and in the storage. After an error no request is on its way any more: what was
     removed then does not come back."""
-    _each(storage.put_file, files)
+    _each(storage.put_file, files.keys(), files.values())
 
 
 def copy(files: Mapping[str, str], storage: Any) -> None:
     """Copies files within a storage, from names to names; after an error as :func:`put`."""
-    _each(storage.cp_file, files)
-
-
-def _each(request: Callable[[str, str], Any], files: Mapping[str, str]) -> None:
-    """Several at once. A storage's own way to do that only stops listening when one fails, and others still arrive."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(request, files.keys(), files.values()))
+    _each(storage.cp_file, files.keys(), files.values())
 
 
 def remove(names: Iterable[str], storage: Any) -> None:
@@ -189,8 +183,13 @@ def remove(names: Iterable[str], storage: Any) -> None:
             storage.rm_file(name)
 
     # of several at once a storage takes such names for patterns, and looks for each through all that is there
+    _each(remove_one, patterns)
+
+
+def _each(request: Callable[..., Any], *names: Iterable[str]) -> None:
+    """Several at once. A storage's own way to do that only stops listening when one fails, and others still arrive."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(remove_one, patterns))
+        list(pool.map(request, *names))
 
 
 def version(facts: Mapping[str, Any]) -> str:

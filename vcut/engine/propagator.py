@@ -286,7 +286,7 @@ class Propagator:
             return self._go_on(rgb)
         self._first = None
         if self.records:  # a first step has worked
-            self._recorded = RecordedStep(self._whole, self.runtime.device, rgb.shape, self.memories)
+            self._recorded = RecordedStep(self._whole, self._upload, rgb.shape, self.memories)
             self.memories = self._recorded.memories
         return self._result(self._rounded(probabilities))
 

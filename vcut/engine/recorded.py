@@ -25,7 +25,7 @@ class RecordedStep:
 
     Args:
         work: what a step does.
-        device: where it runs.
+        upload: brings frames to where it runs.
         shape: of the frames, H,W,3.
         memories: what is remembered before the first of these steps.
 
@@ -33,12 +33,11 @@ class RecordedStep:
         memories: what is remembered now; the same tensors after each step, with other values.
     """
 
-    def __init__(self, work: Work, device: torch.device, shape: tuple[int, ...], memories: Sequence[Memory]) -> None:
+    def __init__(self, work: Work, upload: Upload, shape: tuple[int, ...], memories: Sequence[Memory]) -> None:
         self.memories = [memory.map(torch.clone) for memory in memories]
         self._work = work
-        self._device = device
-        self._upload = Upload(device)
-        self._frame = torch.empty(shape, dtype=torch.uint8, device=device)
+        self._upload = upload
+        self._frame = torch.empty(shape, dtype=torch.uint8, device=upload.device)
         self._replays: dict[bool, Callable[[], Tensor]] = {}
 
     def prepare(self, remember: bool) -> None:
@@ -51,13 +50,12 @@ class RecordedStep:
             self._replays[remember] = self._record(remember)
 
     def __call__(self, rgb: np.ndarray, remember: bool) -> Tensor:
-        """What is found in the next frame."""
-        self.prepare(remember)
+        """What is found in the next frame, by a step of a kind that is prepared."""
         self._upload(rgb, self._frame)
         return self._replays[remember]()
 
     def _record(self, remember: bool) -> Callable[[], Tensor]:
-        if self._device.type != "cuda":
+        if self._upload.device.type != "cuda":
             return lambda: self._once(remember)
         graph = torch.cuda.CUDAGraph()
         # other threads may use the GPU meanwhile, for mattes

@@ -15,20 +15,23 @@ class Upload:
 
     Args:
         device: where to.
+
+    Attributes:
+        device: as given.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._slots: list[Tensor] = []
         self._fetched: list[torch.cuda.Event] = []
         self._next = 0
 
     def __call__(self, rgb: np.ndarray, target: Tensor | None = None) -> Tensor:
         """H,W,3 uint8, on the device; in ``target`` where one is given."""
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             frame = torch.from_numpy(rgb)
-            return frame.to(self._device) if target is None else target.copy_(frame)
-        target = torch.empty(rgb.shape, dtype=torch.uint8, device=self._device) if target is None else target
+            return frame.to(self.device) if target is None else target.copy_(frame)
+        target = torch.empty(rgb.shape, dtype=torch.uint8, device=self.device) if target is None else target
         slot, fetched = self._free_slot(rgb.shape)
         np.copyto(slot.numpy(), rgb)
         target.copy_(slot, non_blocking=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 Parameters = ParamSpec("Parameters")
 
-KEPT = 8
+KEPT = 4
 """Of each function, those asked for last."""
 
 

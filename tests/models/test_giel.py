@@ -39,7 +39,7 @@ def stripes(objects: int, height: int = 64, width: int = 64) -> torch.Tensor:
 
 
 def test_papers_sizes():
-    config = build_model("giel").config
+    config = build_model("giel-paper").config
     assert (config.trunk, config.key_channels, config.value_channels) == ("resnet50", 128, 512)
     assert (config.support, config.objects, config.refine, config.remember_every) == (5, 6, True, 1)
     assert not build_model("giel-fast").config.refine

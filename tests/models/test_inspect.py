@@ -25,9 +25,11 @@ TINY = {
     "gam-paper": SLIM,
     "giel": LABELS,
     "giel-fast": LABELS,
+    "giel-paper": LABELS,
     "rgmp": {"trunk": "resnet18", "channels": 16, "widths": [16, 16]},
     "rgmp-paper": {"trunk": "resnet18", "channels": 16, "widths": [16, 16, 16]},
     "stm": SLIM,
+    "stm-paper": SLIM,
 }
 ATTENTION = ["before attention", "after attention", "change by attention"]
 STREAMS = ["reference (first frame)", "target", "matched"]
@@ -39,9 +41,11 @@ EXPECTED = {
     "gam-s": ["key", "mask embedding", "first mask, matched"],
     "giel": ["global", "instance"],
     "giel-fast": ["global", "coarse instance"],
+    "giel-paper": ["global", "instance"],
     "rgmp": STREAMS,
     "rgmp-paper": STREAMS,
     "stm": [],
+    "stm-paper": [],
 }
 SHARED = {"gc", "gam", "gam-s", "gam-paper"}
 """Models whose keys know nothing of the objects."""

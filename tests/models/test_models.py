@@ -14,7 +14,7 @@ from vcut.weights.file import load_file, save_weights
 HEIGHT, WIDTH = 64, 96
 
 
-@pytest.fixture(scope="module", params=sorted(set(ARCHITECTURES) - {"stm"}))
+@pytest.fixture(scope="module", params=sorted(set(ARCHITECTURES) - {"stm", "stm-paper"}))
 def model(request):
     torch.manual_seed(0)
     return build_model(request.param).eval()
@@ -104,7 +104,7 @@ def test_papers_sizes():
 
 
 def test_unknown_names_are_errors_in_one_line():
-    known = "gc, gc-paper, gam, gam-paper, gam-s, giel, giel-fast, rgmp, rgmp-paper, stm"
+    known = "gc, gc-paper, gam, gam-paper, gam-s, giel, giel-fast, giel-paper, rgmp, rgmp-paper, stm, stm-paper"
     with pytest.raises(OptionError, match=f"known ones: {known}"):
         build_model("resnet")
     with pytest.raises(WeightsError, match="does not fit this version"):

@@ -12,7 +12,7 @@ import torch
 
 from vcut.engine.aggregate import aggregate_logits
 from vcut.errors import InputError, OptionError
-from vcut.models.registry import build_model, take_over
+from vcut.models.registry import build_model, same_trunks, take_over
 from vcut.training.losses import Weights, clip_loss, near_edge, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.trainer import Trainer
@@ -115,6 +115,17 @@ def test_another_architecture_takes_over_what_fits():
     assert 0.3 < take_over(medium, small) < 0.9
     assert torch.equal(medium.decoder.predict.weight, small.decoder.predict.weight)
     assert torch.equal(medium.frame_encoder.conv1.weight, before)
+
+
+def test_a_trunk_without_a_namesake_starts_from_the_frame_encoder():
+    gam, rgmp = load_model("gam"), build_model("rgmp")
+    assert same_trunks(rgmp, gam) and not same_trunks(rgmp, load_model("gam-s"))
+    take_over(rgmp, gam)
+    rgmp.align()
+    first, *others = rgmp.encoder.parameters()
+    theirs, *rest = gam.frame_encoder.parameters()
+    assert torch.equal(first[:, :3], theirs) and first[:, 3:].abs().min() > 0
+    assert all(torch.equal(a, b) for a, b in zip(others, rest, strict=True))
 
 
 def test_a_later_start_goes_over_an_earlier_one(tmp_path):

@@ -32,7 +32,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Of everything drawn.", rich_help_panel=RUN)] = None,
     architecture: Annotated[
         str | None,
-        typer.Option("--model", help="gam-s, gam, gc, gam-paper, gc-paper, giel, giel-fast.", rich_help_panel=MODEL),
+        typer.Option("--model", help="gam-s, gam, gc, rgmp, giel, stm, ... (see README).", rich_help_panel=MODEL),
     ] = None,
     settings: Annotated[
         list[str] | None,

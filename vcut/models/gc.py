@@ -117,6 +117,7 @@ class GC(SeesMasks):
     def align(self) -> None:
         if not self.light:
             self.context_encoder.take_over(self.frame_encoder)
+            self.context_encoder.see_masks()
         self.key.load_state_dict(self.query.state_dict())
 
     def encode(self, frames: Tensor) -> Features:

@@ -9,6 +9,7 @@ which tells them apart (Eq. 7-12). An object's mask is the product of the two.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +61,13 @@ class GIELConfig(ModelConfig):
             raise OptionError(f"a support set of {self.support} is too small", "give 2 or more: first frame and newest")
 
 
+SLIM_GIEL = GIELConfig(widths=(256, 128, 64), slim=True, fine=32)
+"""What is trained as ``giel``: the paper's network with the decoder of ``gc`` and ``gam``, twice."""
+
+FAST_GIEL = dataclasses.replace(SLIM_GIEL, refine=False)
+"""``giel-fast``: coarse maps instead of the second decoder."""
+
+
 @dataclass(frozen=True)
 class GIELMemory(Memory):
     """The support set: T frames at most, each with its number among all that were remembered.
@@ -84,7 +92,7 @@ class GIEL(SegmentationModel):
     memory = GIELMemory
     objects_at_once: ClassVar[int] = 255
 
-    def __init__(self, config: GIELConfig, architecture: str = "giel") -> None:
+    def __init__(self, config: GIELConfig, architecture: str = "giel-paper") -> None:
         super().__init__()
         self.config = config
         self.architecture = architecture
@@ -121,6 +129,8 @@ class GIEL(SegmentationModel):
 
     def align(self) -> None:
         self.support_encoder.take_over(self.frame_encoder)
+        if self.config.refine:
+            self.instance_decoder.load_state_dict(self.decoder.state_dict())
 
     def encode(self, frames: Tensor) -> Features:
         f2, f4, f8, f16 = self.frame_encoder(normalise(frames))

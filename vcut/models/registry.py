@@ -10,10 +10,10 @@ from vcut.errors import OptionError, WeightsError
 from vcut.models.base import ModelConfig, SegmentationModel
 from vcut.models.gam import GAM, MEDIUM, SMALL, GAMConfig
 from vcut.models.gc import GC, NORMALISED, GCConfig
-from vcut.models.giel import GIEL, GIELConfig
+from vcut.models.giel import FAST_GIEL, GIEL, SLIM_GIEL, GIELConfig
 from vcut.models.parts.backbone import Trunk
 from vcut.models.rgmp import LIGHT, RGMP, RGMPConfig
-from vcut.models.stm import STM, STMConfig
+from vcut.models.stm import SLIM_STM, STM, STMConfig
 
 ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelConfig]] = {
     "gc": (GC, NORMALISED),
@@ -21,11 +21,13 @@ ARCHITECTURES: dict[str, tuple[Callable[[Any, str], SegmentationModel], ModelCon
     "gam": (GAM, MEDIUM),
     "gam-paper": (GAM, GAMConfig()),
     "gam-s": (GAM, SMALL),
-    "giel": (GIEL, GIELConfig()),
-    "giel-fast": (GIEL, GIELConfig(refine=False)),
+    "giel": (GIEL, SLIM_GIEL),
+    "giel-fast": (GIEL, FAST_GIEL),
+    "giel-paper": (GIEL, GIELConfig()),
     "rgmp": (RGMP, LIGHT),
     "rgmp-paper": (RGMP, RGMPConfig()),
-    "stm": (STM, STMConfig()),
+    "stm": (STM, SLIM_STM),
+    "stm-paper": (STM, STMConfig()),
 }
 """The networks as their papers define them have ``-paper`` in their names; the others are what we train and ship."""
 
@@ -77,14 +79,14 @@ def load_trunks(model: SegmentationModel, folder: Path) -> None:
 
 def take_over(model: SegmentationModel, source: SegmentationModel) -> float:
     """Starts a model from another one's weights: every tensor whose name and shape are the same, except trunks of
-    another kind, which stay as they are.
+    another kind, which stay as they are. A trunk without a namesake there starts from the other one's frame encoder.
 
     Returns:
         Share of the model's weights outside its trunks that was taken over, 0 to 1.
     """
     mine, theirs = _trunks(model), _trunks(source)
     in_trunk = tuple(f"{name}." for name in mine)
-    foreign = tuple(f"{name}." for name, kind in mine.items() if theirs.get(name) != kind)
+    foreign = tuple(f"{name}." for name, trunk in mine.items() if not _alike(trunk, theirs.get(name)))
     given = source.state_dict()
     taken = {
         key: given[key]
@@ -92,15 +94,24 @@ def take_over(model: SegmentationModel, source: SegmentationModel) -> float:
         if key in given and given[key].shape == tensor.shape and not key.startswith(foreign)
     }
     model.load_state_dict(taken, strict=False)
+    for name, trunk in mine.items():
+        if name not in theirs and _alike(trunk, source.trunks()[0]):
+            trunk.take_over(source.trunks()[0])
     total = sum(t.numel() for key, t in model.state_dict().items() if not key.startswith(in_trunk))
     return sum(t.numel() for key, t in taken.items() if not key.startswith(in_trunk)) / total
 
 
 def same_trunks(model: SegmentationModel, source: SegmentationModel) -> bool:
     """Whether all trunks of a model are taken over from another one by :func:`take_over`."""
-    return _trunks(model).items() <= _trunks(source).items()
+    theirs = _trunks(source)
+    return all(_alike(trunk, theirs.get(name, source.trunks()[0])) for name, trunk in _trunks(model).items())
 
 
-def _trunks(model: SegmentationModel) -> dict[str, str]:
-    """Where a model's trunks are, and their kinds."""
-    return {name: part.name for name, part in model.named_modules() if isinstance(part, Trunk)}
+def _trunks(model: SegmentationModel) -> dict[str, Trunk]:
+    """A model's trunks by where they are."""
+    return {name: part for name, part in model.named_modules() if isinstance(part, Trunk)}
+
+
+def _alike(one: Trunk, other: Trunk | None) -> bool:
+    """Whether one trunk can start from another."""
+    return other is not None and (one.name, one.deep) == (other.name, other.deep)

@@ -15,7 +15,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from vcut.errors import OptionError
@@ -97,9 +97,7 @@ class RGMP(SegmentationModel):
         return [self.encoder]
 
     def align(self) -> None:
-        """The filters that see the mask begin at random (3.1), of the size of the picture's."""
-        weight = self.encoder.conv1.weight
-        nn.init.normal_(weight[:, 3:].detach(), std=weight[:, :3].std().item())
+        self.encoder.see_masks()
 
     @property
     def scales(self) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from vcut.models.parts.layers import SHARPNESS, conv3, initialise
 
 @dataclass(frozen=True)
 class STMConfig(ModelConfig):
-    """Sizes as in the paper, section 3.
+    """Sizes as in the paper, section 3 (``stm-paper``).
 
     Attributes:
         trunk: both encoders.
@@ -35,6 +35,10 @@ class STMConfig(ModelConfig):
     widths: tuple[int, int, int] = (256, 256, 256)
     slim: bool = False
     fine: int = 0
+
+
+SLIM_STM = STMConfig(widths=(256, 128, 64), slim=True, fine=32)
+"""What is trained as ``stm``: both encoders and the memory as in the paper, the slim decoder of ``gc`` and ``gam``."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class STM(SegmentationModel):
 
     memory = STMMemory
 
-    def __init__(self, config: STMConfig, architecture: str = "stm") -> None:
+    def __init__(self, config: STMConfig, architecture: str = "stm-paper") -> None:
         super().__init__()
         self.config = config
         self.architecture = architecture
@@ -76,6 +80,7 @@ class STM(SegmentationModel):
 
     def align(self) -> None:
         self.memory_encoder.take_over(self.frame_encoder)
+        self.memory_encoder.see_masks()
         self.key.load_state_dict(self.query.state_dict())
 
     def encode(self, frames: Tensor) -> Features:

@@ -108,6 +108,14 @@ class Trunk(nn.Module):
         state["conv1.weight"] = torch.cat([weight, weight.new_zeros(64, missing, *weight.shape[2:])], 1)
         self.load_state_dict(state)
 
+    def see_masks(self) -> None:
+        """Lets the filters for masks begin at random, of the size of the picture's (RGMP 3.1).
+
+        From zero, an encoder that alone tells its network of the mask learns late to see it.
+        """
+        weight = self.conv1.weight
+        nn.init.normal_(weight[:, 3:].detach(), std=weight[:, :3].std().item())
+
     def load_imagenet(self, path: Path) -> None:
         """Loads an ImageNet trunk with torchvision's key names, folding its batch norm; extra inputs get zero
         weights.

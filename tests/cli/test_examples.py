@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tools import ROOT, example
+import numpy as np
+import pytest
+from PIL import Image
+from tools import ROOT, example, vcut
+
+from vcut.weights.manifest import load_manifest
+
+MASK = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -22,3 +29,31 @@ def test_library_use_reports_every_frame(scene):
     result = run(ROOT / "examples" / "library_use.py", scene.clip, scene.mask)
     lines = result.stdout.splitlines()
     assert len(lines) == 10 and lines[0].startswith("frame 0: object 1 covers"), result.stderr
+
+
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory):
+    """Cuts the rabbit out of 10 frames with a network: T,H,W bool."""
+
+    def cut(name):
+        out = tmp_path_factory.mktemp("cut") / name
+        part = ("--start", "56", "--end", "66", "--format", "labels", "--output", out)
+        result = vcut("segment", example("bigbuckbunny.mp4"), "--mask", MASK, "--model", name, *part)
+        assert result.exit_code == 0, result.output
+        return np.stack([np.array(Image.open(path)) > 0 for path in sorted(out.iterdir())])
+
+    return cut
+
+
+@pytest.fixture(scope="module")
+def by_default(rabbit):
+    return rabbit("gam-s")
+
+
+@pytest.mark.parametrize("name", sorted(set(load_manifest()) - {"gam-s"}))
+def test_every_network_keeps_hold_of_the_rabbit(rabbit, by_default, name):
+    """It has what the default network has at the end; ``gc`` and ``giel`` take in some of the surroundings, too."""
+    last, expected = rabbit(name)[-1], by_default[-1]
+    assert last.shape == expected.shape == (720, 1280)
+    assert (last & expected).sum() > 0.9 * expected.sum()
+    assert (last & expected).sum() > (0.65 if name in ("gc", "giel") else 0.9) * (last | expected).sum()

@@ -28,7 +28,7 @@ def tiny(monkeypatch):
 
 def test_everything_is_written_and_hangs_together(tmp_path):
     files = {name: tmp_path / name for name in ("b.json", "b.md", "plots")}
-    options = ("--models", "gam-s,stm", "--objects", "1,3", "--frames", 4, "--files", "labels", "--length", 10)
+    options = ("--models", "gam-s,stm-paper", "--objects", "1,3", "--frames", 4, "--files", "labels", "--length", 10)
     result = vcut(
         "bench",
         *options,
@@ -60,7 +60,7 @@ def test_everything_is_written_and_hangs_together(tmp_path):
         assert all(megabytes > 0 for megabytes in row["stages_mb"].values())
     assert [f["case"]["format"] for f in report["files"]] == ["labels", "labels"]
     assert all(f["fps"] > 0 and {"decode", "network", "write"} <= set(f["stages_ms"]) for f in report["files"])
-    assert "| stm (random weights) | 480p |" in files["b.md"].read_text()
+    assert "| stm-paper (random weights) | 480p |" in files["b.md"].read_text()
     assert sorted(p.name for p in files["plots"].iterdir()) == [
         "memory-length.svg",
         "speed-size.svg",
@@ -69,7 +69,7 @@ def test_everything_is_written_and_hangs_together(tmp_path):
 
     again = vcut("bench", *options[:2], "--objects", 1, "--frames", 2, "--files", "none", "--compare", files["b.json"])
     assert again.exit_code == 0, again.output
-    assert "gam-s 480p 1" in again.stderr and "stm 1080p 1" in again.stderr
+    assert "gam-s 480p 1" in again.stderr and "stm-paper 1080p 1" in again.stderr
 
 
 def test_regions_are_timed_over_whole_rounds(monkeypatch):

@@ -55,8 +55,8 @@ def bench(
 ) -> None:
     """Measure networks and whole runs on this machine.
 
-    Frames are made up; cost does not depend on what they show. Architectures without trained weights (stm) are measured
-    with random ones, and said to be.
+    Frames are made up; cost does not depend on what they show. Architectures without trained weights (stm-paper) are
+    measured with random ones, and said to be.
     """
     from vcut.bench.files import FileCase, measure_file
     from vcut.bench.length import LENGTHS, measure_length

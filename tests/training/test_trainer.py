@@ -128,6 +128,18 @@ def test_a_trunk_without_a_namesake_starts_from_the_frame_encoder():
     assert all(torch.equal(a, b) for a, b in zip(others, rest, strict=True))
 
 
+def test_trunks_start_from_shallower_ones_and_from_those_that_see_masks():
+    rgmp = build_model("rgmp")
+    gam, deep = build_model("gam"), build_model("rgmp-paper")
+    assert same_trunks(gam, rgmp) and same_trunks(rgmp, deep) and not same_trunks(deep, rgmp)
+    take_over(gam, rgmp)
+    take_over(deep, rgmp)
+    assert torch.equal(gam.frame_encoder.conv1.weight, rgmp.encoder.conv1.weight[:, :3])
+    for mine in (gam.frame_encoder, deep.encoder):
+        for a, b in zip(mine.layer3.parameters(), rgmp.encoder.layer3.parameters(), strict=True):
+            assert torch.equal(a, b)
+
+
 def test_a_later_start_goes_over_an_earlier_one(tmp_path):
     gam, gc = load_model("gam"), build_model("gc", {"previous_masks": 0})
     take_over(gc, load_model("gc"))

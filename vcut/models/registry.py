@@ -104,7 +104,8 @@ def take_over(model: SegmentationModel, source: SegmentationModel) -> float:
 def same_trunks(model: SegmentationModel, source: SegmentationModel) -> bool:
     """Whether all trunks of a model are taken over from another one by :func:`take_over`."""
     theirs = _trunks(source)
-    return all(_alike(trunk, theirs.get(name, source.trunks()[0])) for name, trunk in _trunks(model).items())
+    given = ((trunk, theirs.get(name, source.trunks()[0])) for name, trunk in _trunks(model).items())
+    return all(_alike(trunk, other) and other.deep >= trunk.deep for trunk, other in given)
 
 
 def _trunks(model: SegmentationModel) -> dict[str, Trunk]:
@@ -113,5 +114,5 @@ def _trunks(model: SegmentationModel) -> dict[str, Trunk]:
 
 
 def _alike(one: Trunk, other: Trunk | None) -> bool:
-    """Whether one trunk can start from another."""
-    return other is not None and (one.name, one.deep) == (other.name, other.deep)
+    """Whether one trunk can start from another, as far as that goes."""
+    return other is not None and one.name == other.name

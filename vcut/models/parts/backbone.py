@@ -101,12 +101,13 @@ class Trunk(nn.Module):
             stage.requires_grad_(False)
 
     def take_over(self, source: Trunk) -> None:
-        """Starts from another trunk of the same kind; inputs that it does not have get zero weights."""
+        """Starts from another trunk of the same kind, with the stages and inputs that both have; inputs that only this
+        one has get zero weights."""
         state = source.state_dict()
-        missing = self.conv1.in_channels - source.conv1.in_channels
-        weight = state["conv1.weight"]
+        weight = state["conv1.weight"][:, : self.conv1.in_channels]
+        missing = self.conv1.in_channels - weight.shape[1]
         state["conv1.weight"] = torch.cat([weight, weight.new_zeros(64, missing, *weight.shape[2:])], 1)
-        self.load_state_dict(state)
+        self.load_state_dict(state, strict=self.deep == source.deep)
 
     def see_masks(self) -> None:
         """Lets the filters for masks begin at random, of the size of the picture's (RGMP 3.1).

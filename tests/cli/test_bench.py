@@ -22,6 +22,7 @@ SMALL_TRUNK = {"trunk": "resnet18"}
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """A size of frames that costs next to nothing."""
+    monkeypatch.setitem(network.SIZES, "384x384", (64, 64))
     monkeypatch.setitem(network.SIZES, "480p", (64, 96))
     monkeypatch.setitem(network.SIZES, "1080p", (128, 192))
 
@@ -117,6 +118,12 @@ def test_a_curve_ends_where_memory_would(monkeypatch):
     model = build_model("stm", SMALL_TRUNK).eval()
     curve = measure_length("stm", model, choose_runtime("cpu", "fp32"), lengths=(1, 10, 2000))
     assert curve.frames == [1, 10] and "2000 frames would take" in curve.stopped
+
+
+def test_a_curve_ends_where_patience_does():
+    model = build_model("gc", SMALL_TRUNK).eval()
+    curve = measure_length("gc", model, choose_runtime("cpu", "fp32"), lengths=(1, 10, 10**7), seconds=30)
+    assert curve.frames == [1, 10] and "10000000 frames would take longer than 30 s" in curve.stopped
 
 
 def test_what_does_not_fit_is_a_row_not_the_end(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -55,11 +56,11 @@ def measure_length(
     name: str,
     model: SegmentationModel,
     runtime: Runtime,
-    size: str = "480p",
+    size: str = "384x384",
     objects: int = 1,
     lengths: Sequence[int] = LENGTHS,
     *,
-    seconds: float = 60.0,
+    seconds: float = math.inf,
     on_length: Callable[[int], None] = lambda frames: None,
 ) -> LengthCurve:
     """Measures steps after so many frames.

@@ -24,8 +24,15 @@ from vcut.memory import peak_bytes
 from vcut.models.base import SegmentationModel
 from vcut.times import Stages, StageTimes
 
-SIZES = {"480p": (480, 854), "720p": (720, 1280), "1080p": (1080, 1920), "2k": (1440, 2560), "4k": (2160, 3840)}
-"""Height and width of the frames; the network sees them at that size."""
+SIZES = {
+    "384x384": (384, 384),
+    "480p": (480, 854),
+    "720p": (720, 1280),
+    "1080p": (1080, 1920),
+    "2k": (1440, 2560),
+    "4k": (2160, 3840),
+}
+"""Height and width of the frames; the network sees them at that size. The first is that of GC, Figure 1(a), Table 1."""
 
 STAGES = ("preprocess", "encode", "read", "decode", "aggregate", "remember")
 """Of a step, in their order."""

@@ -47,7 +47,7 @@ def _lengths(axes: Axes, report: Report, memory: bool) -> None:
         else:
             values = [1000 / ms for ms in curve.step_ms]
         axes.plot(curve.frames, values, "o-", ms=3, color=COLOURS.get(curve.model), label=curve.model)
-    axes.set(xscale="log", yscale="log", xlabel="frames seen")
+    axes.set(xscale="log", yscale="log", xlabel=f"frames seen, {report.lengths[0].size}, one object")
     axes.set_ylabel("remembered, and taken by the read, MB" if memory else "frames a second")
     axes.legend()
 

@@ -24,7 +24,7 @@ def bench(
         str, typer.Option("--models", help="Names of weights or architectures, with commas.", rich_help_panel=WHAT)
     ] = "gam-s,gam,gc",
     sizes: Annotated[
-        str, typer.Option("--sizes", help="480p, 720p, 1080p, 2k, 4k, with commas.", rich_help_panel=WHAT)
+        str, typer.Option("--sizes", help="384x384, 480p, 720p, 1080p, 2k, 4k, with commas.", rich_help_panel=WHAT)
     ] = "480p,1080p",
     objects: Annotated[str, typer.Option("--objects", help="Numbers of objects.", rich_help_panel=WHAT)] = "1,5",
     frames: Annotated[int, typer.Option("--frames", help="Timed frames a network.", rich_help_panel=WHAT)] = 20,
@@ -34,8 +34,17 @@ def bench(
     ] = "prores,webm,labels",
     length: Annotated[
         int,
-        typer.Option("--length", help="Longest clip of curves against length; 0: none.", rich_help_panel=WHAT),
+        typer.Option("--length", help="Longest clip of curves against length, 384x384; 0: none.", rich_help_panel=WHAT),
     ] = 0,
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience",
+            metavar="SECONDS",
+            help="For the curve of one network; lengths that would take longer are left out.",
+            rich_help_panel=WHAT,
+        ),
+    ] = 60.0,
     work: Annotated[
         bool,
         typer.Option("--work", help="Count each stage's work, and the least time it takes here.", rich_help_panel=WHAT),
@@ -93,7 +102,7 @@ def bench(
         for name in longer:
             progress.update(task, description=f"{name} against length")
             lengths = [n for n in LENGTHS if n <= length]
-            report.lengths.append(measure_length(name, _model(name)[0], runtime, lengths=lengths))
+            report.lengths.append(measure_length(name, _model(name)[0], runtime, lengths=lengths, seconds=patience))
             progress.advance(task)
     console.table(NETWORK_COLUMNS, report.network_rows())
     console.table(STAGE_COLUMNS, report.stage_rows())

@@ -23,7 +23,7 @@ POOL = 2
 LEVELS = ((1, 1.0), (2, 1e-4), (4, 1e-6), (16, 1e-9))
 """Neighbourhoods, as in :mod:`vcut.matte.refine`; here the near ones count more, for objects have small detail."""
 
-INWARDS = 0.7
+INWARDS = 0.4
 """How much a pixel's say depends on the least sure of the nine around it: the rim of what looks opaque often is not."""
 
 DOUBT = 1.0

@@ -11,11 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from vcut.matte.edges import reach, shape_edges
-from vcut.matte.field import MARGIN, Field, find_field, list_band, shrink, spread
+from vcut.matte.field import MARGIN, SEEN, Field, find_field, list_band, shrink, spread
 from vcut.matte.foreground import colour_sides, foreground_band
 from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
 from vcut.matte.steady import Past, blend, blend_picture, stillness
+
+BLEED = 8
+"""How far the object's colours go on beyond its soft zone, where alpha is 0, in pixels of the model's picture: scaling
+and filters mix them in, and thin parts that were not found lie there."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class MatteResult:
     """The matte of one frame.
 
     Shapes: ``alpha``: K,H,W float32 in 0..1; ``foreground``: K,H,W,3 uint8, straight (not premultiplied), to be laid
-    over anything with ``alpha``. K is 1, or the number of objects where they are separate. Away from edges the
-    foreground is the frame, also where alpha is 0.
+    over anything with ``alpha``. K is 1, or the number of objects where they are separate. The foreground is the frame
+    inside the object and away from its edges; next to them it has the object's colours, also where alpha is 0.
     """
 
     alpha: Tensor
@@ -124,6 +128,8 @@ class Matte:
             asked |= field.cut(before[1]) & (held > 0)
         if self._reach:
             asked = _widen(asked, math.ceil(self._reach * field.scale[0]))
+        if self.options.colours:
+            asked |= _widen(asked, BLEED) & (field.probability < SEEN)
         rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
         alpha[rows, columns] = inside.float()
         pixels = list_band(field, asked, frame)

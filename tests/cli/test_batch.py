@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tools import ROOT, example, vcut
+from tools import RABBIT, ROOT, example, vcut
 
 from vcut.batch.find import find_clips
 from vcut.batch.listing import read_list
@@ -178,9 +178,8 @@ def test_after_kill_9_the_next_run_does_the_rest(tmp_path, scene):
     root.mkdir()
     shutil.copy(example("bigbuckbunny.mp4"), root / "1.mp4")
     shutil.copy(example("bigbuckbunny.mp4"), root / "2.mp4")
-    mask = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
-    shutil.copy(mask, root / "1.png")
-    shutil.copy(mask, root / "2.png")
+    shutil.copy(RABBIT, root / "1.png")
+    shutil.copy(RABBIT, root / "2.png")
     arguments = ["batch", root, "-o", out, "-f", "labels", *SMALL, "--start", "56"]
     command = [sys.executable, "-m", "vcut", *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True) as process:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 import pytest
-from tools import ROOT, example, vcut
+from tools import RABBIT, ROOT, example, vcut
 
 SMALL = ("--size", "64", "--device", "cpu")
 TWO = (*SMALL, "--workers", "2")
@@ -59,7 +59,7 @@ def test_after_kill_9_among_chunks_resume_gives_identical_labels(tmp_path):
     root, out = tmp_path / "shots", tmp_path / "out"
     root.mkdir()
     shutil.copy(example("bigbuckbunny.mp4"), root / "a.mp4")
-    shutil.copy(ROOT / "examples" / "bigbuckbunny_frame56_mask.png", root / "a.png")
+    shutil.copy(RABBIT, root / "a.png")
     arguments = ["batch", root, "-f", "labels", *SMALL, "--start", "56", "--end", "86"]
     chunked = [*arguments, "-o", out, "--chunk", "12"]
     journal = out / ".a_labels.vcut-run"

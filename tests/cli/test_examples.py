@@ -8,11 +8,9 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from tools import ROOT, example, vcut
+from tools import RABBIT, ROOT, example, vcut
 
 from vcut.weights.manifest import load_manifest
-
-MASK = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -38,7 +36,7 @@ def rabbit(tmp_path_factory):
     def cut(name):
         out = tmp_path_factory.mktemp("cut") / name
         part = ("--start", "56", "--end", "66", "--format", "labels", "--output", out)
-        result = vcut("segment", example("bigbuckbunny.mp4"), "--mask", MASK, "--model", name, *part)
+        result = vcut("segment", example("bigbuckbunny.mp4"), "--mask", RABBIT, "--model", name, *part)
         assert result.exit_code == 0, result.output
         *_, last = sorted(out.iterdir())
         return np.array(Image.open(last)) > 0

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import av
 import pytest
-from tools import ROOT, example, vcut
+from tools import RABBIT, ROOT, example, vcut
 
-MASK = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
-COMMON = ("segment", example("bigbuckbunny.mp4"), "-m", MASK, "--size", "128", "--start", "56", "--device", "cpu")
+COMMON = ("segment", example("bigbuckbunny.mp4"), "-m", RABBIT, "--size", "128", "--start", "56", "--device", "cpu")
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from tools import ROOT, example, iou, vcut
+from tools import RABBIT, example, iou, vcut
 
 from vcut.engine.rules import RULES
 from vcut.errors import MaskError, OptionError
@@ -45,9 +45,8 @@ def test_a_part_of_a_clip_keeps_its_frame_numbers(scene, tmp_path):
 
 @pytest.mark.parametrize(("more", "heard"), [((), 1), (("--no-audio",), 0)])
 def test_sound_is_kept_and_cut_with_the_pictures(tmp_path, more, heard):
-    mask = ROOT / "examples" / "bigbuckbunny_frame56_mask.png"
     part = ("--start", "56", "--end", "59", "--size", "128")
-    result = vcut("segment", example("bigbuckbunny.mp4"), "-m", mask, "-o", tmp_path / "cut.mov", *part, *more)
+    result = vcut("segment", example("bigbuckbunny.mp4"), "-m", RABBIT, "-o", tmp_path / "cut.mov", *part, *more)
     assert result.exit_code == 0, result.output
     with av.open(tmp_path / "cut.mov") as container:
         assert len(container.streams.audio) == heard

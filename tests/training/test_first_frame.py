@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tools import ROOT, example
+from tools import RABBIT, example
 
 from vcut.models.base import SegmentationModel
 from vcut.training.clips import ClipMaker
@@ -30,7 +30,7 @@ def frame() -> tuple[np.ndarray, np.ndarray]:
     with open_source(example("bigbuckbunny.mp4")) as source:
         rabbit = Image.fromarray(next(frame.rgb for frame in source if frame.index == 56))
     rgb = np.array(rabbit.resize((427, 240)))
-    mask = Image.open(ROOT / "examples" / "bigbuckbunny_frame56_mask.png").resize((427, 240), Image.Resampling.NEAREST)
+    mask = Image.open(RABBIT).resize((427, 240), Image.Resampling.NEAREST)
     labels = np.where(np.array(mask) > 0, 3, 0).astype(np.uint8)
     return rgb, labels
 

@@ -8,6 +8,7 @@ import torch
 from vcut.engine.aggregate import aggregate
 from vcut.errors import OptionError, WeightsError
 from vcut.models.base import other_objects
+from vcut.models.region import NOWHERE
 from vcut.models.registry import ARCHITECTURES, build_model, rebuild_model
 from vcut.weights.file import load_file, save_weights
 
@@ -135,6 +136,24 @@ def test_what_is_far_from_an_object_is_not_in_gcs_context_of_it():
         gc = build_model("gc", {"surroundings": reach, "trunk": "resnet18"}).eval()
         a, b = (gc.remember(None, gc.encode(x), x, masks, other_objects(masks)).context for x in (frame, changed))
         assert torch.allclose(a.product, b.product, rtol=1e-4, atol=1e-7) == same
+
+
+@torch.no_grad()
+def test_what_appears_far_from_an_object_is_not_taken_for_it_by_gc():
+    torch.manual_seed(0)
+    frame, masks = torch.rand(1, 3, 64, 640), torch.zeros(1, 2, 64, 640)
+    masks[:, 0, 16:48, 16:48] = 1  # the other object is nowhere, and may come back anywhere
+    free, bound = (build_model("gc", {"trunk": "resnet18", "reach": reach}).eval() for reach in (0, 3))
+    bound.load_state_dict(free.state_dict())
+    found = {}
+    for name, gc, learns in (("free", free, False), ("bound", bound, False), ("in training", bound, True)):
+        features = gc.train(learns).encode(frame)
+        found[name] = gc.segment(gc.remember(None, features, frame, masks, other_objects(masks)), features)
+    near = 16 * (3 + 3)
+    assert (found["bound"][:, 0, :, near:] == NOWHERE).all()
+    assert torch.equal(found["bound"][:, 0, :, :near], found["free"][:, 0, :, :near])
+    assert torch.equal(found["bound"][:, 1], found["free"][:, 1])
+    assert (found["in training"][:, 0, :, near:] > NOWHERE).all()
 
 
 @torch.no_grad()

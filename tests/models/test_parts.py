@@ -13,7 +13,7 @@ from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.embedding import MaskEmbedding, shrink_masks
-from vcut.models.parts.surroundings import surroundings
+from vcut.models.parts.surroundings import surroundings, within_reach
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
@@ -115,6 +115,18 @@ def test_surroundings_are_the_bounding_box_made_wider_by_its_own_length():
     expected[1, :, 17:, 27:] = 1
     assert torch.equal(surroundings(masks, 1.0, at_all=True), expected)
     assert not surroundings(0 * masks, 1.0, at_all=True).any()
+
+
+def test_an_object_can_be_in_the_cells_around_those_it_was_in_and_one_that_is_gone_anywhere():
+    masks = torch.zeros(3, 1, 4 * 8, 4 * 12)
+    masks[0, :, 4 * 3, 4 * 5] = 0.6  # one place of stride 4 in a cell
+    masks[1, :, 4 * 7, 4 * 11] = 0.11
+    masks[1, :, 0, 0] = 0.09  # too faint
+    expected = torch.zeros(3, 1, 16 * 8, 16 * 12, dtype=torch.bool)
+    expected[0, :, 16 * 1 : 16 * 6, 16 * 3 : 16 * 8] = True
+    expected[1, :, 16 * 5 :, 16 * 9 :] = True
+    expected[2] = True
+    assert torch.equal(within_reach(masks, 2), expected)
 
 
 def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():

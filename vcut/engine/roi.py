@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from vcut.models.base import STRIDE
+from vcut.models.parts.surroundings import FAINT
 from vcut.models.region import Region, Window
 
 MARGIN = 3
 """Cells of 16 pixels around an object that are looked at, too."""
-
-FAINT = 0.1
-"""Probability from which on a pixel may be the object's."""
 
 LARGE = 0.6
 """Share of the frame from which on a window is the whole of it."""

@@ -33,6 +33,8 @@ class GCConfig(ModelConfig):
             times its own length. 0 is the paper's, the whole frame; then the prototypes of a small object are mostly of
             other things, the more so the more of them a frame shows, and it fades.
         first: keep the first frame's context, whose mask is the user's, apart as well, and read both.
+        reach: cells of 16 pixels that an object may be farther than where it was a frame before, by the last masks:
+            what looks like it elsewhere is not it. 0 is the paper's, anywhere.
         previous_masks: masks that GAM's mask embedding sees; the paper has none, and so no idea of where an object was.
         widths: decoder channels at strides 16, 8, 4.
         slim, fine: see :class:`vcut.models.parts.decoder.Decoder`.
@@ -45,6 +47,7 @@ class GCConfig(ModelConfig):
     context: context.ContextKind = "raw"
     surroundings: float = 0.0
     first: bool = False
+    reach: int = 0
     previous_masks: int = 0
     widths: tuple[int, int, int] = (256, 256, 256)
     slim: bool = False
@@ -59,6 +62,7 @@ NORMALISED = GCConfig(
     context="softmax",
     surroundings=2.0,
     first=True,
+    reach=2,
     previous_masks=1,
     widths=(256, 128, 64),
     slim=True,
@@ -102,6 +106,7 @@ class GC(SeesMasks):
         self.compress = conv3(2 * config.value_channels, config.widths[0])
         self.compress_first = conv3(config.value_channels, config.widths[0]) if config.first else None
         self.embedding = mask_embedding(config.previous_masks, config.widths[2])
+        self.reach = config.reach
         self.decoder = Decoder((c2, c4, c8), config.widths, config.slim, config.fine)
         initialise(self)
         if self.compress_first:

@@ -16,7 +16,8 @@ from vcut.models.maps import Map, norm
 from vcut.models.parts.constant import constant
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import conv3
-from vcut.models.region import Region, Window, part_of
+from vcut.models.parts.surroundings import within_reach
+from vcut.models.region import NOWHERE, Region, Window, part_of
 
 MASK_STRIDE = 4
 
@@ -82,12 +83,15 @@ class SeesMasks(SegmentationModel):
 
     Attributes:
         embedding: the masks' way into the decoder, made by :func:`mask_embedding`.
+        reach: cells of 16 pixels that an object may be farther than where it was a frame before, in use (not in
+            training); 0: it may be anywhere.
         decoder: makes logits of what is read of the memory.
     """
 
     by_region = True
     steady = True
     embedding: MaskEmbedding | None
+    reach: int = 0
     decoder: Decoder
 
     @abstractmethod
@@ -96,7 +100,8 @@ class SeesMasks(SegmentationModel):
 
     def segment(self, memory: Memory, features: Features) -> Tensor:
         x = self.read(memory, features)
-        return self.decoder(x, features, x.shape[0] // features.f16.shape[0], self.embedded(memory, x.dtype))
+        objects = x.shape[0] // features.f16.shape[0]
+        return self._reached(memory, self.decoder(x, features, objects, self.embedded(memory, x.dtype)))
 
     def segment_within(self, memory: Memory, features: Features, region: Region) -> Tensor:
         found: dict[int, Tensor] = {}
@@ -107,7 +112,14 @@ class SeesMasks(SegmentationModel):
             embedding = None if mine.masks is None else self.embedding(mine.masks.to(x.dtype), window)
             logits = window.paste(self.decoder(x, seen, len(numbers), embedding), region.height, region.width)
             found.update(zip(numbers, logits.split(1, 1), strict=True))
-        return torch.cat([found[number] for number in range(len(region.each))], 1)
+        return self._reached(memory, torch.cat([found[number] for number in range(len(region.each))], 1))
+
+    def _reached(self, memory: Memory, logits: Tensor) -> Tensor:
+        """Logits B,N,H,W, ``NOWHERE`` where an object cannot have come to since the last frame."""
+        if self.training or not self.reach or memory.masks is None:
+            return logits
+        near = within_reach(memory.masks[:, :1], self.reach).view_as(logits)
+        return logits.masked_fill(~near, NOWHERE)
 
     def pushed(self, memory: Memory | None, masks: Tensor, others: Tensor) -> Tensor | None:
         """The masks to be kept after a frame with these, B,N,H,W."""

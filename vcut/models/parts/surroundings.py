@@ -1,4 +1,4 @@
-"""Where the surroundings of an object are."""
+"""Where the surroundings of an object are, and how far it can be a frame later."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ SHOWN = 0.2
 
 LEAST = 2
 """Cells on each side that count as an object's surroundings, however small it is."""
+
+FAINT = 0.1
+"""Probability from which on a pixel may be the object's."""
 
 
 def surroundings(masks: Tensor, reach: float, at_all: bool = False) -> Tensor:
@@ -29,6 +32,22 @@ def surroundings(masks: Tensor, reach: float, at_all: bool = False) -> Tensor:
     cells = functional.avg_pool2d(masks.float(), STRIDE)
     shown = cells > ((cells.amax((2, 3), keepdim=True) / 2).clamp(max=SHOWN) if at_all else SHOWN)
     return (_span(shown.any(3), reach)[..., None] & _span(shown.any(2), reach)[..., None, :]).float()
+
+
+def within_reach(masks: Tensor, reach: int) -> Tensor:
+    """Where objects can be a frame later: in the cells of 16 x 16 pixels they are in, and so many around.
+
+    Args:
+        masks: M,1,H/4,W/4, the last soft masks in 0..1, H and W multiples of 16.
+        reach: cells.
+
+    Returns:
+        M,1,H,W bool; true everywhere for an object that is nowhere, as it may come back anywhere.
+    """
+    here = (functional.max_pool2d(masks.float(), STRIDE // 4) > FAINT).float()
+    near = functional.max_pool2d(here, 2 * reach + 1, 1, reach) > 0
+    near = near | ~here.bool().any(-1, keepdim=True).any(-2, keepdim=True)
+    return near.repeat_interleave(STRIDE, -2).repeat_interleave(STRIDE, -1)
 
 
 def _span(shown: Tensor, reach: float) -> Tensor:

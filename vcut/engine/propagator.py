@@ -92,8 +92,8 @@ class Propagator:
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
-        roi: look at frames between them only where the objects are (:mod:`vcut.engine.roi`), if the model can; on a CPU
-            when left out.
+        roi: look at frames after the first only where the objects are (:mod:`vcut.engine.roi`), if the model can; at
+            those to be remembered if it can keep such a part. On a CPU when left out.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
         recorded: replay a recorded step from the second on (:mod:`vcut.engine.recorded`), if the model can, looks at
@@ -271,14 +271,14 @@ class Propagator:
         with self.times("preprocess"):
             frame = self._geometry.to_model(self._upload(rgb))
         with self.runtime.autocast():
-            features, logits = self._look(frame)
+            features, logits, region = self._look(frame)
             failed = self._first is not None and not logits.isfinite().all()
             if not failed:
                 with self.times("aggregate"):
                     probabilities = combine(logits, self.rule)
                 with self.times("remember"):
                     masks, fully = probabilities[:, 1:], self._to_be_remembered
-                    self.memories = self._remembered(self.memories, frame, features, masks, fully)
+                    self.memories = self._remembered(self.memories, frame, features, masks, fully, region)
                     self._frames += 1
                     self._region = self._region_after(masks)
         if failed:
@@ -324,8 +324,8 @@ class Propagator:
             new = self._remembered(memories, frame, features, probabilities[:, 1:], fully)
         return self._rounded(probabilities), new
 
-    def _look(self, frame: Tensor) -> tuple[Features, Tensor]:
-        """Features of a frame, or of the region it is looked at in, and logits 1,N,H,W of the whole."""
+    def _look(self, frame: Tensor) -> tuple[Features, Tensor, Region | None]:
+        """Features of a frame, or of a region of it; logits 1,N,H,W of the whole; and that region."""
         region = self._region
         if region is not None:
             with self.times("encode"):
@@ -335,15 +335,15 @@ class Propagator:
                 found = [self.model.segment_within(memory, features, part) for memory, part in parts]
                 logits = torch.cat(found, 1)
                 if not goes_beyond(logits[0], region):
-                    return features, logits
+                    return features, logits, region
         with self.times("encode"):
             features = self.model.encode(frame)
         with self.times("segment"):
-            return features, torch.cat([self.model.segment(memory, features) for memory in self.memories], 1)
+            return features, torch.cat([self.model.segment(memory, features) for memory in self.memories], 1), None
 
     def _region_after(self, masks: Tensor) -> Region | None:
-        """Where the next frame is looked at, after one with such masks; a frame to be remembered is seen in full."""
-        if not self.roi or self._to_be_remembered:
+        """Where the next frame is looked at, after one with such masks; ``None`` for all of it."""
+        if not self.roi or (self._to_be_remembered and not self.model.keeps_region):
             return None
         return find_region(self._shown(masks)[0])
 
@@ -379,14 +379,23 @@ class Propagator:
         return list(zip(own, others, strict=True))
 
     def _remembered(
-        self, past: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor, fully: bool
+        self,
+        past: Sequence[Memory],
+        frame: Tensor,
+        features: Features,
+        masks: Tensor,
+        fully: bool,
+        region: Region | None = None,
     ) -> list[Memory]:
-        """What is known after a frame: of its masks alone, or ``fully``, as that of the first must be."""
+        """What is known after a frame: of its masks alone, or ``fully``, as that of the first must be; then of all of
+        it, or of the region that it was looked at in."""
         groups = self._groups(masks)
-        return [
-            self.model.remember(memory, features, frame, *group) if fully else self.model.glance(memory, *group)
-            for memory, group in zip(past or [None] * len(groups), groups, strict=True)
-        ]
+        known = zip(past or [None] * len(groups), groups, strict=True)
+        if not fully:
+            return [self.model.glance(memory, *group) for memory, group in known]
+        if region is None:
+            return [self.model.remember(memory, features, frame, *group) for memory, group in known]
+        return [self.model.remember_within(memory, features, frame, *group, region) for memory, group in known]
 
     def _fall_back(self, rgb: np.ndarray, labels: np.ndarray) -> None:
         """Half precision gave no finite numbers (GTX 16xx do so): starts again in fp32."""

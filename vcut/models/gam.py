@@ -41,7 +41,7 @@ from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.embedding import SeesMasks, mask_embedding
 from vcut.models.parts.layers import SHARPNESS, conv1, conv3, initialise
 from vcut.models.parts.mask_encoder import LightMaskEncoder, ResNetMaskEncoder
-from vcut.models.region import Window
+from vcut.models.region import Region, Window
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ class GAM(SeesMasks):
     """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
 
     memory = GAMMemory
+    keeps_region = True
 
     def __init__(self, config: GAMConfig, architecture: str = "gam-paper") -> None:
         super().__init__()
@@ -173,6 +174,24 @@ class GAM(SeesMasks):
             reference,
             keyframe if self.config.window else None,
             self.pushed(past, masks, others),
+        )
+
+    def remember_within(
+        self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, region: Region
+    ) -> GAMMemory:
+        """The context takes in the locations that were seen, and the last keyframe is renewed there."""
+        assert isinstance(memory, GAMMemory)
+        objects, around = masks.shape[1], region.around
+        value = self.mask_encoder(around.cut(frames, 1), features, around.cut(mask_pairs(masks, others), 1), objects)
+        new = context.summarise(per_object(features.query, objects), value, self.config.context, share=region.share)
+        last = memory.previous
+        if last is not None:
+            last = Keyframe(around.put(last.key, features.key), around.put(last.value, value))
+        return dataclasses.replace(
+            memory,
+            context=context.merge(memory.context, new),
+            previous=last,
+            masks=self.pushed(memory, masks, others),
         )
 
     def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:

@@ -41,6 +41,12 @@ class Window:
         part = x[..., self.top * k : self.bottom * k, self.left * k : self.right * k]
         return part.contiguous(memory_format=torch.channels_last)
 
+    def put(self, old: Tensor, new: Tensor) -> Tensor:
+        """A map of cells, ...,H,W, renewed in the window by one of that, ...,h,w; the old one stays as it is."""
+        whole = old.clone()
+        whole[..., self.top : self.bottom, self.left : self.right] = new
+        return whole
+
     def paste(self, logits: Tensor, height: int, width: int) -> Tensor:
         """Logits ...,h,w of the window as those of a frame of ``height`` x ``width`` cells; ``NOWHERE`` around it."""
         edges = (self.left, width - self.right, self.top, height - self.bottom)
@@ -61,6 +67,11 @@ class Region:
     around: Window
     height: int
     width: int
+
+    @property
+    def share(self) -> float:
+        """How much of the frame a network sees, 0 to 1."""
+        return self.around.area / (self.height * self.width)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; back by :meth:`from_dict`."""

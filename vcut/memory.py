@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+RESET = Path("/proc/self/clear_refs")
 
 
 def peak_memory() -> dict[str, int]:
@@ -23,13 +25,27 @@ def peak_bytes(device: str) -> int:
     """The most memory that a network on this device took so far, bytes; 0 where the system does not tell.
 
     Args:
-        device: as torch names it. On ``cuda`` it is what was allocated there, by this process and since the peak was
-            last reset; elsewhere all that the process holds.
+        device: as torch names it. On ``cuda`` it is what was allocated there by this process; elsewhere all that the
+            process holds.
     """
     if not device.startswith("cuda"):
         return peak_memory().get("resident", 0)
     torch = sys.modules.get("torch")
     return 0 if torch is None else torch.cuda.max_memory_allocated(device)
+
+
+def forget_peak(device: str) -> None:
+    """Lets :func:`peak_bytes` begin anew, where the system can: on a GPU, and on Linux.
+
+    Args:
+        device: as torch names it.
+    """
+    torch = sys.modules.get("torch")
+    if device.startswith("cuda") and torch is not None:
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox may not allow it
+            RESET.write_text("5")
 
 
 def _resident() -> int:

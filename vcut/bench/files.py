@@ -15,7 +15,7 @@ import numpy as np
 from vcut.bench.network import SIZES, made_up_frames, made_up_labels
 from vcut.errors import VcutError
 from vcut.masks.palette import save_indexed
-from vcut.memory import peak_bytes
+from vcut.memory import forget_peak, peak_bytes
 from vcut.options import SegmentOptions
 from vcut.pipeline import segment_video
 
@@ -39,7 +39,7 @@ class FileResult:
         case: what was measured.
         fps: frames a second, file to file.
         stages_ms: means a frame: ``decode`` and ``write`` run beside ``network``, ``matte`` and ``wait``.
-        peak_bytes: the most memory that the process held so far.
+        peak_bytes: the most memory that the process held meanwhile (on Windows and macOS the most so far).
         error: why it could not be measured.
     """
 
@@ -73,6 +73,7 @@ def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", netw
             dtype=dtype,
             weights=case.weights,
         )
+        forget_peak("cpu")
         try:
             summary = segment_video(options)
         except VcutError as error:

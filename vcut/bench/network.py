@@ -20,7 +20,7 @@ from vcut.bench.work import StageWork
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime
 from vcut.errors import DeviceError
-from vcut.memory import peak_bytes
+from vcut.memory import forget_peak, peak_bytes
 from vcut.models.base import SegmentationModel
 from vcut.times import Stages, StageTimes
 
@@ -68,7 +68,8 @@ class NetworkResult:
         gmac: billions of multiply-adds of a step in which the frame is remembered in full.
         parameters: of the network.
         context_bytes: what is remembered after the last frame.
-        peak_bytes: the most memory that the process held so far (CPU), or that was allocated on the GPU in this case.
+        peak_bytes: the most memory that the process held meanwhile (CPU; on Windows and macOS the most so far), or that
+            was allocated on the GPU.
         reserved_bytes: ... and reserved there.
         error: why it could not be measured.
     """
@@ -125,8 +126,7 @@ def _measure(
     propagator.start(frames[0], labels)
     for number in range(WARM_UP):
         propagator.step(frames[number % len(frames)])
-    if cuda:
-        torch.cuda.reset_peak_memory_stats(runtime.device)
+    forget_peak(str(runtime.device))
     times.seconds.clear()
     taken = []
     with _decoder_apart(propagator, times):

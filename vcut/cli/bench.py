@@ -92,8 +92,7 @@ def bench(
         task = progress.add_task("bench", total=len(cases) + len(whole) + len(longer), rate="")
         for name, size, count in cases:
             progress.update(task, description=f"{name} {size}, {count} object(s)")
-            model, is_trained = _model(name)
-            report.networks.append(measure_network(NetworkCase(name, size, count, frames), model, is_trained, runtime))
+            report.networks.append(measure_network(NetworkCase(name, size, count, frames), *_model(name), runtime))
             progress.advance(task)
         for name, size, fmt in whole:
             progress.update(task, description=f"{size} to {fmt}")

@@ -1,0 +1,20 @@
+"""The peak of a process's memory, and measuring it anew."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from vcut.memory import forget_peak, peak_bytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a peak be forgotten")
+def test_a_peak_is_of_what_came_after_it_was_forgotten() -> None:
+    held = np.ones(400_000_000, np.uint8)
+    large = peak_bytes("cpu")
+    del held
+    assert peak_bytes("cpu") == large  # gone, and still the most
+    forget_peak("cpu")
+    assert 5e6 < peak_bytes("cpu") < large - 300e6

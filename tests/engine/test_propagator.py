@@ -134,7 +134,7 @@ def test_fit_scales_keeps_aspect_and_pads_to_the_stride():
 
 def test_only_some_frames_are_remembered_in_full(model):
     frames = clip(8)
-    propagator = Propagator(model, CPU, size=70, every=3)
+    propagator = Propagator(model, CPU, size=70, every=3, roi=False)
     propagator.start(frames[0], blocks([1]))
     counts, masks = [], []
     for frame in frames[1:]:

@@ -153,20 +153,20 @@ def _measure(
 
 
 def _used_rate(full: Propagator, frames: list[np.ndarray], labels: np.ndarray, count: int) -> float:
-    """Frames a second as the propagator does them by itself; whole rounds from one remembered frame to the next."""
+    """Frames a second as the propagator does them by itself, in whole rounds."""
     propagator = Propagator(full.given, full.runtime, full.size, ready=full.model)
     if not (propagator.roi or propagator.records):
         return 0.0
-    rounds = propagator.every * max(1, count // propagator.every)
+    steps = propagator.round * max(1, count // propagator.round)
     propagator.start(frames[0], labels)
     for number in range(propagator.every):  # among them recorded steps of either kind
         propagator.step(frames[number % len(frames)])
     full.runtime.wait()
     begin = time.perf_counter()
-    for number in range(rounds):
+    for number in range(steps):
         propagator.step(frames[number % len(frames)])
     full.runtime.wait()
-    return rounds / (time.perf_counter() - begin)
+    return steps / (time.perf_counter() - begin)
 
 
 def made_up_frames(height: int, width: int, count: int, objects: int) -> Iterator[np.ndarray]:

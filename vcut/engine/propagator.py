@@ -13,7 +13,7 @@ from torch import Tensor
 from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.recorded import RecordedStep
-from vcut.engine.roi import find_region, goes_beyond
+from vcut.engine.roi import WHOLE_EVERY, find_region, goes_beyond
 from vcut.engine.room import too_large
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
@@ -93,7 +93,7 @@ class Propagator:
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
         roi: look at frames after the first only where the objects are (:mod:`vcut.engine.roi`), if the model can; at
-            those to be remembered if it can keep such a part. On a CPU when left out.
+            most of those to be remembered, too, if it can keep such a part. On a CPU when left out.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
         recorded: replay a recorded step from the second on (:mod:`vcut.engine.recorded`), if the model can, looks at
@@ -145,6 +145,11 @@ class Propagator:
     def _to_be_remembered(self) -> bool:
         """Whether the next frame is remembered in full."""
         return self._frames % self.every == 0
+
+    @property
+    def round(self) -> int:
+        """Steps from one frame that is looked at in full and remembered to the next."""
+        return self.every * (WHOLE_EVERY if self.roi and self.model.keeps_region else 1)
 
     @property
     def memory_bytes(self) -> int:
@@ -343,7 +348,7 @@ class Propagator:
 
     def _region_after(self, masks: Tensor) -> Region | None:
         """Where the next frame is looked at, after one with such masks; ``None`` for all of it."""
-        if not self.roi or (self._to_be_remembered and not self.model.keeps_region):
+        if not self.roi or self._frames % self.round == 0:
             return None
         return find_region(self._shown(masks)[0])
 

@@ -135,7 +135,7 @@ class SegmentationModel(nn.Module):
             each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
             and sees to the bound itself.
         by_region: it can look at a part of a frame (:meth:`segment_within`).
-        keeps_region: what it has seen of such a frame it can remember, too (:meth:`remember_within`).
+        keeps_region: what it has seen of such a part it can remember, too (:meth:`remember_within`).
         steady: what it remembers keeps its shape from the first frame on, so that a step is always the same work.
     """
 
@@ -144,7 +144,7 @@ class SegmentationModel(nn.Module):
     memory: ClassVar[type[Memory]]
     objects_at_once: ClassVar[int] = 8
     by_region: ClassVar[bool] = False
-    keeps_region: ClassVar[bool] = False
+    keeps_region: bool = False
     steady: ClassVar[bool] = False
 
     def align(self) -> None:
@@ -190,7 +190,7 @@ class SegmentationModel(nn.Module):
     ) -> Memory:
         """:meth:`remember` of one frame, but not the first, whose ``features`` are those of ``region.around`` alone.
 
-        What lies around it is as it was remembered last. ``frames``, ``masks`` and ``others`` are whole.
+        What was known of the rest of the frame stays. ``frames``, ``masks`` and ``others`` are whole.
         """
         raise NotImplementedError(f"{self.architecture} remembers whole frames")
 

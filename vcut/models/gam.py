@@ -123,7 +123,6 @@ class GAM(SeesMasks):
     """Frame encoder, mask encoder, global context, channel attention, mask embedding, decoder (Figure 3)."""
 
     memory = GAMMemory
-    keeps_region = True
 
     def __init__(self, config: GAMConfig, architecture: str = "gam-paper") -> None:
         super().__init__()
@@ -138,6 +137,9 @@ class GAM(SeesMasks):
         if self.matches:
             self.key = conv3(channels[3], config.key_channels)
         self.value = conv3(channels[3], config.value_channels)
+        self.keeps_region = (
+            config.window > 0
+        )  # what it matches with may be renewed in part; the context is of whole frames
         reads = 1 + config.reference + (config.window > 0)
         self.mix = conv1(reads * config.value_channels, config.value_channels) if reads > 1 else None
         self.channel_attention = ChannelAttention() if config.channel_attention else None
@@ -179,20 +181,13 @@ class GAM(SeesMasks):
     def remember_within(
         self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, region: Region
     ) -> GAMMemory:
-        """The context takes in the locations that were seen, and the last keyframe is renewed there."""
-        assert isinstance(memory, GAMMemory)
-        objects, around = masks.shape[1], region.around
-        value = self.mask_encoder(around.cut(frames, 1), features, around.cut(mask_pairs(masks, others), 1), objects)
-        new = context.summarise(per_object(features.query, objects), value, self.config.context, share=region.share)
-        last = memory.previous
-        if last is not None:
-            last = Keyframe(around.put(last.key, features.key), around.put(last.value, value))
-        return dataclasses.replace(
-            memory,
-            context=context.merge(memory.context, new),
-            previous=last,
-            masks=self.pushed(memory, masks, others),
-        )
+        """The last keyframe is renewed where the frame was seen."""
+        assert isinstance(memory, GAMMemory) and memory.previous is not None
+        around, last = region.around, memory.previous
+        both = around.cut(mask_pairs(masks, others), 1)
+        value = self.mask_encoder(around.cut(frames, 1), features, both, masks.shape[1])
+        last = Keyframe(around.put(last.key, features.key), around.put(last.value, value))
+        return dataclasses.replace(memory, previous=last, masks=self.pushed(memory, masks, others))
 
     def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
         assert isinstance(memory, GAMMemory)

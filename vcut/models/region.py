@@ -68,11 +68,6 @@ class Region:
     height: int
     width: int
 
-    @property
-    def share(self) -> float:
-        """How much of the frame a network sees, 0 to 1."""
-        return self.around.area / (self.height * self.width)
-
     def to_dict(self) -> dict[str, Any]:
         """As plain values; back by :meth:`from_dict`."""
         return dataclasses.asdict(self)

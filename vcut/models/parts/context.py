@@ -34,7 +34,7 @@ class Context(TensorRecord):
     """Means over all frames seen, float32.
 
     Shapes: ``product``: B*N,C_N,C_M (``k^T v``); ``mass``: B*N,C_N,1 (``k``); ``frames``: B*N,1,1, how many frames
-    are in, of some perhaps a share.
+    are in.
     """
 
     product: Tensor
@@ -42,17 +42,14 @@ class Context(TensorRecord):
     frames: Tensor
 
 
-def summarise(
-    key: Tensor, value: Tensor, kind: ContextKind, weights: Tensor | None = None, share: float = 1.0
-) -> Context:
-    """The context of one frame (GC Eq. 1), or of a part of it.
+def summarise(key: Tensor, value: Tensor, kind: ContextKind, weights: Tensor | None = None) -> Context:
+    """The context of one frame (GC Eq. 1).
 
     Args:
         key: B*N,C_N,H,W.
         value: B*N,C_M,H,W.
         kind: how locations are weighed.
         weights: B*N,1,H,W, how much each location counts; all the same when left out.
-        share: how much of the frame this is; each of its locations counts in :func:`merge` as it does in a whole one.
     """
     locations = key.shape[2] * key.shape[3]
     if kind == "softmax":
@@ -62,7 +59,7 @@ def summarise(
     key, value = key.flatten(2).to(value.dtype), value.flatten(2)
     product = torch.matmul(key, value.transpose(1, 2)).float() / locations
     mass = key.float().mean(2, keepdim=True)
-    return Context(product, mass, product.new_full((product.shape[0], 1, 1), share))
+    return Context(product, mass, product.new_ones(product.shape[0], 1, 1))
 
 
 def shares(key: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from vcut.engine.runtime import Runtime
 from vcut.models.base import SegmentationModel
 from vcut.models.stm import STMMemory
 
-MEASURED = 3
-"""Steps whose median is taken at each length."""
+MEASURED = 5
+"""Steps whose median is taken at each length; one of them is remembered in full."""
 
 LENGTHS = (1, 10, 50, 100, 200, 500, 1000, 2000)
 

@@ -47,8 +47,9 @@ def _lengths(axes: Axes, report: Report, memory: bool) -> None:
         else:
             values = [1000 / ms for ms in curve.step_ms]
         axes.plot(curve.frames, values, "o-", ms=3, color=COLOURS.get(curve.model), label=curve.model)
-    axes.set(xscale="log", yscale="log", xlabel=f"frames seen, {report.lengths[0].size}, one object")
+    axes.set_xlabel(f"frames seen, {report.lengths[0].size}, one object")
     axes.set_ylabel("remembered, and taken by the read, MB" if memory else "frames a second")
+    _logarithmic(axes)
     axes.legend()
 
 
@@ -57,8 +58,20 @@ def _sizes(axes: Axes, report: Report) -> None:
         rows = [r for r in report.networks if r.case.model == model and r.case.objects == 1 and not r.error]
         pixels = [SIZES[r.case.size][0] * SIZES[r.case.size][1] / 1e6 for r in rows]
         axes.plot(pixels, [r.fps for r in rows], "o-", ms=3, color=COLOURS.get(model), label=model)
-    axes.set(xscale="log", yscale="log", xlabel="megapixels the network sees, one object", ylabel="frames a second")
+    axes.set(xlabel="megapixels the network sees, one object", ylabel="frames a second")
+    _logarithmic(axes)
     axes.legend()
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Both axes, with plain numbers at 1, 2 and 5 of every power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def check_plot(path: Path) -> None:

@@ -14,11 +14,12 @@ from vcut.engine.propagator import Propagator, Step
 from vcut.errors import InputError, OptionError
 from vcut.models.base import Features, Memory
 from vcut.models.maps import Map
+from vcut.models.region import Region
 
 
 class Inspector(Propagator):
-    """Carries masks as :class:`Propagator` does, with the same results, and keeps maps of the frames that are asked
-    for: always of the first, and of those that :meth:`look` is given.
+    """Carries masks as :class:`Propagator` does that looks at frames in full, with the same results, and keeps maps of
+    the frames that are asked for: always of the first, and of those that :meth:`look` is given.
 
     Attributes:
         maps: what the model holds of the last frame that was asked for; shapes as :class:`vcut.models.maps.Map` says,
@@ -52,9 +53,15 @@ class Inspector(Propagator):
             self._asked = False
 
     def _remembered(
-        self, past: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor, fully: bool
+        self,
+        past: Sequence[Memory],
+        frame: Tensor,
+        features: Features,
+        masks: Tensor,
+        fully: bool,
+        region: Region | None = None,
     ) -> list[Memory]:
-        new = super()._remembered(past, frame, features, masks, fully)
+        new = super()._remembered(past, frame, features, masks, fully, region)
         if not past:
             self._first_masks = masks
         if not past or self._asked:

@@ -14,7 +14,6 @@ from vcut.engine.propagator import Propagator, Step
 from vcut.errors import InputError, OptionError
 from vcut.models.base import Features, Memory
 from vcut.models.maps import Map
-from vcut.models.region import Region
 
 
 class Inspector(Propagator):
@@ -53,15 +52,9 @@ class Inspector(Propagator):
             self._asked = False
 
     def _remembered(
-        self,
-        past: Sequence[Memory],
-        frame: Tensor,
-        features: Features,
-        masks: Tensor,
-        fully: bool,
-        region: Region | None = None,
+        self, past: Sequence[Memory], frame: Tensor, features: Features, masks: Tensor, *how: Any
     ) -> list[Memory]:
-        new = super()._remembered(past, frame, features, masks, fully, region)
+        new = super()._remembered(past, frame, features, masks, *how)
         if not past:
             self._first_masks = masks
         if not past or self._asked:

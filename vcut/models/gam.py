@@ -137,9 +137,8 @@ class GAM(SeesMasks):
         if self.matches:
             self.key = conv3(channels[3], config.key_channels)
         self.value = conv3(channels[3], config.value_channels)
-        self.keeps_region = (
-            config.window > 0
-        )  # what it matches with may be renewed in part; the context is of whole frames
+        # the last keyframe may be renewed in part; the context is of whole frames
+        self.keeps_region = config.window > 0
         reads = 1 + config.reference + (config.window > 0)
         self.mix = conv1(reads * config.value_channels, config.value_channels) if reads > 1 else None
         self.channel_attention = ChannelAttention() if config.channel_attention else None

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from vcut.atomic import replacing
-from vcut.engine.propagator import Step
+from vcut.engine.step import Step
 from vcut.errors import OutputError, ResumeError
 
 SECONDS = 2.0

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcut.engine.propagator import Step
 from vcut.engine.queues import WriteAtOnce, WriteBehind, read_ahead
+from vcut.engine.step import Step
 from vcut.errors import VcutError
 from vcut.journal import Journal, Kept
 from vcut.matte.cutter import Cutter
@@ -145,9 +145,10 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             notice(text)
         watcher.on_start(info, writers.outputs)
         times = StageTimes()
-        soft = any(fmt.soft for fmt, _ in clip.outputs)
+        formats = [fmt for fmt, _ in clip.outputs]
+        soft, sharp = any(fmt.soft for fmt in formats), any(fmt.sharp for fmt in formats)
         edges = dataclasses.replace(options.edges, separate=options.split) if soft else None
-        cutter = Cutter(edges, deep=any(fmt.depth == 16 for fmt, _ in clip.outputs))
+        cutter = Cutter(edges, any(fmt.depth == 16 for fmt in formats), sharp)
         output = _Output(writers, network.journal, times)
 
         def cut(item: tuple[Frame, Step, Kept | None]) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from vcut.engine.loaded import shared_model
-from vcut.engine.propagator import Propagator, Step
+from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime, choose_runtime
+from vcut.engine.step import Step
 from vcut.errors import DeviceError, OutputError
 from vcut.identity import identify
 from vcut.journal import Journal, Kept, journal_of
@@ -123,7 +124,7 @@ class Network:
         """The next frame's, H,W,3 uint8."""
         number, self._done = self._done, self._done + 1
         if number < self.known:
-            return self.propagator.recall(self.journal.read(number), None if number else self._mask.labels)
+            return self.propagator.recall(rgb, self.journal.read(number), None if number else self._mask.labels)
         return self.propagator.step(rgb) if number else self.propagator.start(rgb, self._mask.labels)
 
     def skip(self) -> None:

@@ -10,6 +10,7 @@ from vcut.engine.preprocess import fit
 from vcut.engine.propagator import Propagator
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.errors import DeviceError, InputError, MaskError, OptionError
+from vcut.matte.outline import outline
 from vcut.models.registry import build_model
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -55,13 +56,32 @@ def test_results_have_the_sources_size_and_the_users_ids(model):
     assert set(np.unique(step.labels)) <= {0, 7, 200}
 
 
-def test_alpha_and_labels_agree(model):
+def test_alpha_and_the_networks_own_labels_agree(model):
     frames = clip(2)
-    propagator = Propagator(model, CPU, size=70)
+    propagator = Propagator(model, CPU, size=70, refine=False)
     propagator.start(frames[0], blocks([1]))
     step = propagator.step(frames[1])
     assert (step.alpha[step.labels == 1] >= 127).all()
     assert (step.alpha[step.labels == 0] <= 128).all()
+
+
+def test_labels_are_refined_unless_it_is_declined_and_that_alone_differs(model):
+    frames, found = clip(2), []
+    for refine in (True, False):
+        propagator = Propagator(model, CPU, size=70, refine=refine)
+        propagator.start(frames[0], blocks([1, 3]))
+        found.append(propagator.step(frames[1]))
+    assert torch.equal(found[0].probabilities, found[1].probabilities)
+    assert np.array_equal(found[0].labels, outline(frames[1], found[0].probabilities, (1, 3)).numpy())
+    assert not np.array_equal(found[0].labels, found[1].labels)
+
+
+def test_a_step_that_is_recalled_has_the_same_labels(model):
+    frames = clip(2)
+    propagator = Propagator(model, CPU, size=50)
+    propagator.start(frames[0], blocks([1, 3]))
+    step = propagator.step(frames[1])
+    assert np.array_equal(propagator.recall(frames[1], step.levels).labels, step.labels)
 
 
 def test_many_objects_in_groups_equal_all_at_once(model, monkeypatch):

@@ -58,6 +58,9 @@ def evaluate(
     scales: Scales = None,
     roi: Roi = None,
     finetune_first: FinetuneFirst = 0,
+    refine: Annotated[
+        bool, typer.Option("--refine/--no-refine", help="Let labels follow the picture's edges, as segment does.")
+    ] = True,
     size: Size = DEFAULT_SIZE,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -125,7 +128,7 @@ def evaluate(
     _are_for("--transfer", transfer, {"--distances": distances, "--key-every": key_every})
     seen = parse_scales(scales) if scales is not None else None
     rule = check_rule(aggregation)
-    subject = Subject(weights, baseline is not None, size, device, dtype, rule, seen, roi, finetune_first)
+    subject = Subject(weights, baseline is not None, size, device, dtype, rule, seen, roi, finetune_first, refine)
     shown = {key: value for key, value in {"frames": frames, "enlarge": enlarge}.items() if value is not None}
     subjects = [subject] if model is None else contenders(model, subject)
     task = Task(_shown(find_sequences(root, split), **shown), _transfer(transfer, distances, key_every), pictures)

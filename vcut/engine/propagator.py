@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,71 +16,12 @@ from vcut.engine.roi import WHOLE_EVERY, find_region, goes_beyond
 from vcut.engine.room import too_large
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
+from vcut.engine.step import LEVELS, Step
 from vcut.engine.upload import Upload
 from vcut.errors import DeviceError, InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.models.region import Region
 from vcut.times import Stages, StageTimes
-
-LEVELS = 4095
-"""Probabilities leave the model in so many steps: finer than any output, and a frame of them packs small."""
-
-
-class Step:
-    """What one frame gave; maps at the source's size are made when they are asked for.
-
-    Args:
-        probabilities: N+1,h,w label probabilities, background first, at the size the model sees, without padding, in
-            steps of 1 / ``LEVELS``.
-        ids: the N objects' ids, in their order.
-        geometry: of the clip.
-        labels: the map, where it is known already (the first frame's).
-    """
-
-    def __init__(
-        self, probabilities: Tensor, ids: tuple[int, ...], geometry: Geometry, labels: np.ndarray | None = None
-    ) -> None:
-        self.probabilities = probabilities
-        self.ids = ids
-        self._geometry = geometry
-        self._given = labels
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """H,W uint8 of object ids, 0 background."""
-        if self._given is not None:
-            return self._given.astype(np.uint8, copy=False)
-        best, *planes = self._at_source
-        labels = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-        for i, plane in zip(self.ids, planes, strict=True):
-            labels.masked_fill_(plane > best, i)
-            best = torch.maximum(best, plane)
-        return labels.cpu().numpy()
-
-    @cached_property
-    def alpha(self) -> np.ndarray:
-        """H,W uint8, opacity of all objects together."""
-        if self._given is not None:
-            return np.where(self._given > 0, 255, 0).astype(np.uint8)
-        return ((1 - self._at_source[0]) * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
-
-    @cached_property
-    def objects(self) -> dict[int, np.ndarray]:
-        """By id the opacity of each object, H,W uint8."""
-        if self._given is not None:
-            return {i: np.where(self._given == i, 255, 0).astype(np.uint8) for i in self.ids}
-        planes = (self._at_source[1:] * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
-        return dict(zip(self.ids, planes, strict=True))
-
-    @property
-    def levels(self) -> np.ndarray:
-        """The probabilities as N+1,h,w uint16 of 0 to ``LEVELS``; :meth:`Propagator.recall` takes them back."""
-        return (self.probabilities * LEVELS).round().to(torch.int16).cpu().numpy().view(np.uint16)
-
-    @cached_property
-    def _at_source(self) -> Tensor:
-        with torch.inference_mode():
-            return self._geometry.to_source(self.probabilities[None])[0]
 
 
 class Propagator:
@@ -100,6 +40,7 @@ class Propagator:
             frames in full and no stages are timed; on a GPU when left out.
         ready: the model as ``runtime`` has prepared it already, perhaps for other clips, too; nothing here changes it.
         rule: how objects share the pixels (:func:`vcut.engine.aggregate.combine`).
+        refine: label maps follow the edges of the picture (:mod:`vcut.matte.outline`); else they are the network's own.
 
     Attributes:
         given: the model, before it was prepared.
@@ -119,6 +60,7 @@ class Propagator:
         rule: Rule = DEFAULT_RULE,
         roi: bool | None = None,
         recorded: bool | None = None,
+        refine: bool = True,
     ) -> None:
         self.times = times or StageTimes()
         self.runtime = runtime or choose_runtime()
@@ -127,6 +69,7 @@ class Propagator:
         self.size = size
         self.every = every or model.config.remember_every
         self.rule: Rule = rule
+        self.refine = refine
         self.roi = self.model.by_region and (self.runtime.device.type == "cpu" if roi is None else roi)
         wanted = self.runtime.device.type == "cuda" if recorded is None else recorded
         self.records = wanted and self.model.steady and not self.roi and times is None
@@ -231,7 +174,7 @@ class Propagator:
             self._frames = 1
             self._region = self._region_after(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
-        return self._result(self._rounded(planes), labels)
+        return self._result(rgb, self._rounded(planes), labels)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -270,7 +213,7 @@ class Propagator:
             return None
         found = self._recorded(rgb, self._to_be_remembered)
         self._frames += 1
-        return self._result(found)
+        return self._result(rgb, found)
 
     def _go_on(self, rgb: np.ndarray) -> Step:
         with self.times("preprocess"):
@@ -293,7 +236,7 @@ class Propagator:
         if self.records:  # a first step has worked
             self._recorded = RecordedStep(self._whole, self._upload, rgb.shape, self.memories)
             self.memories = self._recorded.memories
-        return self._result(self._rounded(probabilities))
+        return self._result(rgb, self._rounded(probabilities))
 
     def _within_memory(self, attempt: Callable[[], Step]) -> Step:
         """What an attempt gives; where the first frames do not fit, with all forgotten and fewer objects at once."""
@@ -352,22 +295,23 @@ class Propagator:
             return None
         return find_region(self._shown(masks)[0])
 
-    def recall(self, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
+    def recall(self, rgb: np.ndarray, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
         """The step of an earlier frame, after :meth:`restore`; what is remembered stays as it is.
 
         Args:
+            rgb: H,W,3 uint8, that frame.
             levels: of that step (:attr:`Step.levels`).
             labels: H,W uint8, the mask, where it is the first frame's.
         """
         probabilities = torch.from_numpy(levels.view(np.int16)).to(self.runtime.device).float() / LEVELS
-        return self._result(probabilities, labels)
+        return self._result(rgb, probabilities, labels)
 
     def _rounded(self, planes: Tensor) -> Tensor:
         """Label probabilities 1,N+1,H,W as they leave: N+1,h,w, without padding, in steps."""
         return (self._geometry.unpadded(planes)[0].float() * LEVELS).round_() / LEVELS
 
-    def _result(self, probabilities: Tensor, labels: np.ndarray | None = None) -> Step:
-        return Step(probabilities, self._ids, self._geometry, labels)
+    def _result(self, rgb: np.ndarray, probabilities: Tensor, labels: np.ndarray | None = None) -> Step:
+        return Step(probabilities, self._ids, self._geometry, rgb if self.refine else None, labels)
 
     def _shown(self, masks: Tensor) -> Tensor:
         """Masks 1,n,h,w of all that goes through the model: the objects', and by the rule of unions all merged."""

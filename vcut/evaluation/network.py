@@ -38,4 +38,4 @@ class NetworkPredictor:
         mine = self.propagator
         rgb = sequence.frame(sequence.start)
         tuned = finetune(mine.given, rgb, first.labels, self._finetune, mine.runtime.device)
-        return Propagator(tuned, mine.runtime, mine.size, mine.every, rule=mine.rule, roi=mine.roi)
+        return Propagator(tuned, mine.runtime, mine.size, mine.every, rule=mine.rule, roi=mine.roi, refine=mine.refine)

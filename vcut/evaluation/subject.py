@@ -45,6 +45,7 @@ class Subject:
         scales: of the frame, for RGMP (:func:`vcut.models.rgmp.at_scales`).
         roi: as :class:`vcut.engine.propagator.Propagator` takes it.
         finetune: steps of fine-tuning on each first frame (:func:`vcut.training.first_frame.finetune`).
+        refine: as :class:`vcut.engine.propagator.Propagator` takes it.
     """
 
     weights: str | None = None
@@ -56,6 +57,7 @@ class Subject:
     scales: tuple[float, ...] | None = None
     roi: bool | None = None
     finetune: int = 0
+    refine: bool = True
 
     @property
     def name(self) -> str:
@@ -93,8 +95,8 @@ class Subject:
             facts["scales"] = list(self.scales)
         if self.finetune:
             facts["finetune_first"] = self.finetune
-        propagator = Propagator(model, runtime, self.size, rule=self.aggregation, roi=self.roi)
+        propagator = Propagator(model, runtime, self.size, rule=self.aggregation, roi=self.roi, refine=self.refine)
         predict = NetworkPredictor(propagator, self.finetune)
-        facts["roi"] = propagator.roi
+        facts |= {"roi": propagator.roi, "refine": propagator.refine}
         parameters = sum(p.numel() for p in model.parameters())
         return Ready(predict, parameters, facts, lambda: propagator.notices)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.engine.propagator import Propagator, Step
+from vcut.engine.propagator import Propagator
+from vcut.engine.step import Step
 from vcut.errors import InputError, OptionError
 from vcut.models.base import Features, Memory
 from vcut.models.maps import Map

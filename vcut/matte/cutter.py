@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.engine.propagator import Step
+from vcut.engine.step import Step
 from vcut.matte.matte import Matte
 from vcut.matte.options import MatteOptions
 from vcut.video.cutout import Cutout, Layer, through
@@ -18,19 +18,21 @@ class Cutter:
     """Makes the cut-outs of a clip's frames, one after another.
 
     Args:
-        edges: what edges are to look like; ``None`` where no output shows them: opacity is the network's probability
-            then, enlarged.
+        edges: what edges are to look like; ``None`` where no output shows them: opacity is that of the labels then.
         deep: give opacity in 16 bits for 8-bit frames, too.
+        labels: make the label maps at once, as some output shows them; else when they are asked for.
     """
 
-    def __init__(self, edges: MatteOptions | None, deep: bool = False) -> None:
+    def __init__(self, edges: MatteOptions | None, deep: bool = False, labels: bool = True) -> None:
         self._matte = Matte(edges) if edges else None
         self._deep = deep
+        self._labels = labels
 
     def __call__(self, frame: Frame, step: Step) -> Cutout:
         """The next frame's; with ``edges.separate`` each object is cut out by itself, too."""
         if self._matte is None:
-            return Cutout(frame, step.labels, through(step.alpha, frame.alpha))
+            return Cutout(frame, step.labels, np.where(step.labels > 0, 255, 0).astype(np.uint8))
+        labels = step.labels if self._labels else lambda: step.labels
         rgb = at_depth(frame.rgb, False)
         result = self._matte(rgb, step.probabilities)
         layers = [
@@ -38,9 +40,9 @@ class Cutter:
             for alpha, colour in zip(result.alpha, result.foreground, strict=True)
         ]
         if not self._matte.options.separate:
-            return Cutout(frame, step.labels, layers[0].alpha, layers[0].colour)
+            return Cutout(frame, labels, layers[0].alpha, layers[0].colour)
         whole = np.maximum.reduce([layer.alpha for layer in layers])
-        return Cutout(frame, step.labels, whole, objects=dict(zip(step.ids, layers, strict=True)))
+        return Cutout(frame, labels, whole, objects=dict(zip(step.ids, layers, strict=True)))
 
     def _layer(self, frame: Frame, rgb: np.ndarray, alpha: Tensor, colour: Tensor) -> Layer:
         deep = self._deep or is_deep(frame.rgb)

@@ -133,11 +133,30 @@ def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
     return Band(index, torch.stack([across, down], -1)[None, None], colours)
 
 
+def widest(planes: Tensor, distance: int) -> Tensor:
+    """The largest value within so many pixels across and down of each pixel of planes *,h,w.
+
+    By shifts that double what is covered: on a CPU a tenth of the time of ``max_pool2d``, which asks about every pixel
+    of a window.
+    """
+    for axis in (-1, -2):
+        length = planes.shape[axis]
+        most, covered = min(distance, length - 1), 0
+        while covered < most:
+            shift = min(covered + 1, most - covered)
+            shifted = planes.clone()
+            for target, source in ((shift, 0), (0, shift)):
+                part = shifted.narrow(axis, target, length - shift)
+                torch.maximum(part, planes.narrow(axis, source, length - shift), out=part)
+            planes, covered = shifted, covered + shift
+    return planes
+
+
 def gather(cells: Tensor, levels: tuple[tuple[int, float], ...]) -> Tensor:
-    """1,C,a,b: sums over neighbourhoods of every cell.
+    """B,C,a,b: sums over neighbourhoods of every cell.
 
     Args:
-        cells: 1,C,a,b.
+        cells: B,C,a,b.
         levels: of each neighbourhood, the side of its own cells, and its weight.
     """
     total = torch.zeros_like(cells)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import Band, Field, gather
+from vcut.matte.field import Band, Field, gather, widest
 
 POOL = 2
 """Side of the finest cells, pixels of the model's picture."""
@@ -36,9 +36,9 @@ PRIOR = 0.2
 def colour_sides(field: Field, alpha: Tensor) -> Tensor:
     """6,h/POOL,w/POOL: smooth colours of the object (3) and of what is behind it (3); alpha is h,w."""
     shares = torch.stack([alpha, 1 - alpha])
-    inner = -functional.max_pool2d(-shares, 3, 1, 1)
+    inner = -widest(-shares, 1)
     weights = torch.lerp(shares, inner, INWARDS).square() + 1e-4 * shares.square()
-    return torch.cat([_smooth(field.picture, weight) for weight in weights])
+    return _smooth(field.picture, weights).flatten(0, 1)
 
 
 def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
@@ -56,8 +56,9 @@ def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
     return torch.where(given < 1, (own + share * rest).clamp_(0, 1), band.rgb)
 
 
-def _smooth(picture: Tensor, weight: Tensor) -> Tensor:
-    """3,h/POOL,w/POOL: means by weight (h,w); the nearest neighbourhood that has any counts."""
-    cells = functional.avg_pool2d(torch.cat([picture * weight, weight[None]])[None], POOL)
+def _smooth(picture: Tensor, weights: Tensor) -> Tensor:
+    """S,3,h/POOL,w/POOL: means by weights S,h,w; the nearest neighbourhood that has any counts."""
+    by_weight = weights[:, None]
+    cells = functional.avg_pool2d(torch.cat([picture * by_weight, by_weight], 1), POOL)
     total = gather(cells, LEVELS)
-    return total[0, :3] / (total[0, 3:] + 1e-18)
+    return total[:, :3] / (total[:, 3:] + 1e-18)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vcut.matte.edges import reach, shape_edges
-from vcut.matte.field import MARGIN, SEEN, Field, find_field, list_band, shrink, spread
+from vcut.matte.field import MARGIN, SEEN, Field, find_field, list_band, shrink, spread, widest
 from vcut.matte.foreground import colour_sides, foreground_band
 from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
@@ -127,9 +126,9 @@ class Matte:
             held = field.cut(before[2])
             asked |= field.cut(before[1]) & (held > 0)
         if self._reach:
-            asked = _widen(asked, math.ceil(self._reach * field.scale[0]))
+            asked = widest(asked, math.ceil(self._reach * field.scale[0]))
         if self.options.colours:
-            asked |= _widen(asked, BLEED) & (field.probability < SEEN)
+            asked |= widest(asked, BLEED) & (field.probability < SEEN)
         rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
         alpha[rows, columns] = inside.float()
         pixels = list_band(field, asked, frame)
@@ -147,10 +146,3 @@ class Matte:
         options = self.options
         part = alpha[window][None]
         alpha[window] = shape_edges(part, options.edge == "crisp", options.grow, options.feather)[0]
-
-
-def _widen(mask: Tensor, distance: int) -> Tensor:
-    """A mask h,w and all within so many pixels across and down."""
-    side = 2 * distance + 1
-    planes = functional.max_pool2d(mask[None, None].float(), (1, side), 1, (0, distance))
-    return functional.max_pool2d(planes, (side, 1), 1, (distance, 0))[0, 0] > 0

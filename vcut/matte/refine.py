@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import CELL, Band, Field, gather
+from vcut.matte.field import CELL, Band, Field, gather, widest
 
 SURE = (0.86, 0.94)
 """Probabilities between which a pixel's say in its side's colours rises from none to full."""
@@ -47,12 +47,10 @@ def openness(probability: Tensor) -> Tensor:
     ``4 p (1 - p)``, and 1 along the contour at one half, so that a hard mask has an open edge too; carried on to the
     next pixel and a bit beyond.
     """
-    own = (4 * probability * (1 - probability))[None, None]
-    inside = (probability > 0.5).float()[None, None]
-    widest = functional.max_pool2d(torch.cat([own, inside, -inside], 1), 3, 1, 1)
-    contour = widest[:, 1:2] + widest[:, 2:3]  # 1 where the eight around a pixel are not all on its side
-    open_ = torch.maximum(widest[:, :1], contour)
-    return functional.avg_pool2d(open_, 3, 1, 1, count_include_pad=False)[0, 0]
+    inside = (probability > 0.5).to(torch.uint8)
+    contour = widest(inside, 1) & widest(1 - inside, 1)  # 1 where the eight around a pixel are not all on its side
+    open_ = torch.maximum(widest(4 * probability * (1 - probability), 1), contour.to(probability.dtype))
+    return functional.avg_pool2d(open_[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
 
 
 def colour_line(field: Field) -> Tensor:
@@ -61,14 +59,14 @@ def colour_line(field: Field) -> Tensor:
     products = [picture[i] * picture[j] for i in range(3) for j in range(i, 3)]
     values = torch.cat([torch.ones_like(p)[None], picture, torch.stack(products)])
     low, high = SURE
-    mass_f, mean_f, square_f = _gather(values, ((p - low) / (high - low)).clamp_(0, 1))
-    mass_b, mean_b, square_b = _gather(values, ((1 - p - low) / (high - low)).clamp_(0, 1))
+    sides = ((torch.stack([p, 1 - p]) - low) / (high - low)).clamp_(0, 1)
+    mass, (mean_f, mean_b), (square_f, square_b) = _gather(values, sides)
     pairs = [(i, j) for i in range(3) for j in range(i, 3)]
     spread_f = square_f - torch.stack([mean_f[i] * mean_f[j] for i, j in pairs])
     spread_b = square_b - torch.stack([mean_b[i] * mean_b[j] for i, j in pairs])
     axis = mean_f - mean_b
     normal = _solve((spread_f + spread_b) / 2, axis)
-    known = torch.minimum(mass_f, mass_b)
+    known = mass.amin(0)
     normal *= known / (known + 1e-6)
     return torch.cat([normal, (normal * mean_b).sum(0, keepdim=True), (normal * axis).sum(0, keepdim=True)])
 
@@ -99,12 +97,12 @@ def refine_field(field: Field, line: Tensor, open_: Tensor) -> Tensor:
     return weigh(line, field.picture, field.probability, open_)
 
 
-def _gather(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted means in every cell: the weight's own, those of colours (3) and of their products (6)."""
-    cells = functional.avg_pool2d((values * weight)[None], CELL)
+def _gather(values: Tensor, sides: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Means in every cell by the weights S,h,w of each side: their own, those of colours (3) and their products (6)."""
+    cells = functional.avg_pool2d(values * sides[:, None], CELL)
     total = gather(cells, LEVELS)
-    mass = total[0, :1] + 1e-9
-    return total[0, :1], total[0, 1:4] / mass, total[0, 4:] / mass
+    mass = total[:, :1] + 1e-9
+    return total[:, :1], total[:, 1:4] / mass, total[:, 4:] / mass
 
 
 def _solve(spread: Tensor, axis: Tensor) -> Tensor:

@@ -171,7 +171,7 @@ class Composer:
         return pad_to_even(drawn) if self.format.even_size else drawn
 
     def _composite(self, cutout: Cutout, seconds: Fraction, deep: bool) -> np.ndarray:
-        height, width = cutout.labels.shape
+        height, width = cutout.alpha.shape
         if self._background is None:
             backdrop = checkerboard(height, width)
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Cutout:
 
     Attributes:
         frame: the source's frame, H x W.
-        labels: H x W uint8, the user's object ids, 0 background.
+        found: ``labels``, or what makes them when they are asked for.
         alpha: H x W, opacity of all objects together.
         colour: H x W x 3 in the type of ``frame.rgb``, colours of the objects without their old background where they
             are half transparent; the frame's own when left out.
@@ -35,10 +36,15 @@ class Cutout:
     """
 
     frame: Frame
-    labels: np.ndarray
+    found: np.ndarray | Callable[[], np.ndarray]
     alpha: np.ndarray
     colour: np.ndarray | None = None
     objects: Mapping[int, Layer] | None = None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """H x W uint8, the user's object ids, 0 background."""
+        return self.found() if callable(self.found) else self.found
 
     @property
     def rgb(self) -> np.ndarray:
@@ -67,10 +73,13 @@ def for_object(cutout: Cutout, identifier: int) -> Cutout:
 
     Its opacity and colours are those of ``cutout.objects``; without these, those of all objects within its labels.
     """
-    inside = cutout.labels == identifier
+
+    def labels() -> np.ndarray:
+        return np.where(cutout.labels == identifier, cutout.labels, 0).astype(cutout.labels.dtype)
+
     if cutout.objects is None:
+        inside = cutout.labels == identifier
         layer = Layer(np.where(inside, cutout.alpha, 0).astype(cutout.alpha.dtype), cutout.colour)
     else:
         layer = cutout.objects.get(identifier) or Layer(np.zeros_like(cutout.alpha))
-    labels = np.where(inside, cutout.labels, 0).astype(cutout.labels.dtype)
     return Cutout(cutout.frame, labels, layer.alpha, layer.colour, {identifier: layer})

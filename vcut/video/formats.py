@@ -56,6 +56,11 @@ class Format:
         return self.content in ("cutout", "composite", "split", "matte")
 
     @property
+    def sharp(self) -> bool:
+        """Whether it shows which pixel belongs to which object."""
+        return self.content in ("labels", "overlay", "rle")
+
+    @property
     def folder(self) -> bool:
         """Whether the output is a folder."""
         return self.kind == "sequence"

@@ -51,7 +51,8 @@ class Writer(ABC):
             ValueError: an array of ``cutout`` has not the size of the source.
         """
         size = (self.info.height, self.info.width)
-        if not cutout.frame.rgb.shape[:2] == cutout.rgb.shape[:2] == cutout.labels.shape == cutout.alpha.shape == size:
+        arrays = [cutout.frame.rgb, cutout.rgb, cutout.alpha, *([cutout.labels] if self.format.sharp else [])]
+        if any(array.shape[:2] != size for array in arrays):
             raise ValueError(f"a cut-out of {cutout.frame.rgb.shape[:2]} does not fit a source of {size}")
         if self._first_pts is None:
             self._first_pts = cutout.frame.pts

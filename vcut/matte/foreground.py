@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from vcut.matte.field import Band, Field, gather, widest
+from vcut.matte.field import Band, Field, gather, pool, widest
 
 POOL = 2
 """Side of the finest cells, pixels of the model's picture."""
@@ -58,7 +57,5 @@ def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
 
 def _smooth(picture: Tensor, weights: Tensor) -> Tensor:
     """S,3,h/POOL,w/POOL: means by weights S,h,w; the nearest neighbourhood that has any counts."""
-    by_weight = weights[:, None]
-    cells = functional.avg_pool2d(torch.cat([picture * by_weight, by_weight], 1), POOL)
-    total = gather(cells, LEVELS)
+    total = gather(pool(torch.cat([picture, torch.ones_like(picture[:1])]), weights, POOL), LEVELS)
     return total[:, :3] / (total[:, 3:] + 1e-18)

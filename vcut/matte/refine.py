@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import CELL, Band, Field, gather, widest
+from vcut.matte.field import CELL, Band, Field, gather, pool, widest
 
 SURE = (0.86, 0.94)
 """Probabilities between which a pixel's say in its side's colours rises from none to full."""
@@ -99,7 +99,7 @@ def refine_field(field: Field, line: Tensor, open_: Tensor) -> Tensor:
 
 def _gather(values: Tensor, sides: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Means in every cell by the weights S,h,w of each side: their own, those of colours (3) and their products (6)."""
-    cells = functional.avg_pool2d(values * sides[:, None], CELL)
+    cells = pool(values, sides, CELL)
     total = gather(cells, LEVELS)
     mass = total[:, :1] + 1e-9
     return total[:, :1], total[:, 1:4] / mass, total[:, 4:] / mass

@@ -97,6 +97,17 @@ def test_each_sequence_has_a_network_tuned_on_its_own_first_frame(root: Path, tm
     assert tuned["mean"]["J"] != plain["mean"]["J"] and tuned["mean"]["J"] > 0.6
 
 
+def test_labels_of_the_network_alone_score_otherwise(root: Path, tmp_path: Path) -> None:
+    found = []
+    for options in ([], ["--no-refine"]):
+        result = vcut("evaluate", root, "--size", 96, "--json", tmp_path / "scores.json", *options)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads((tmp_path / "scores.json").read_text()))
+    refined, plain = found
+    assert (refined["refine"], plain["refine"]) == (True, False)
+    assert refined["mean"]["J"] > plain["mean"]["J"] > 0.6
+
+
 def test_rgmp_at_several_scales_by_its_own_rule(root: Path, tmp_path: Path) -> None:
     sizes = {"trunk": "resnet18", "channels": 16, "widths": (16, 16)}
     save_weights(tmp_path / "rgmp.safetensors", build_model("rgmp", sizes), extra={"trained": "yes"})

@@ -96,9 +96,11 @@ def test_a_step_can_be_a_cuda_graph(model):
     propagator = Propagator(model, CPU, size=64, every=2, roi=False, recorded=True)
     propagator.start(FRAMES[0], LABELS)
     propagator.step(FRAMES[1])
+    propagator.step(FRAMES[2])
     with torch.inference_mode(), Seen() as seen:
-        propagator._recorded._once(True)
-        propagator._recorded._once(False)
+        propagator._recorded._look_once()
+        propagator._recorded._remember_once(True)
+        propagator._recorded._remember_once(False)
     assert "conv2d" in seen.names
     assert not seen.names & (WAITING | FROM_PYTHON)
 

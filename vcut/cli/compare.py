@@ -106,6 +106,8 @@ def _settings(common: Subject, task: Task) -> dict[str, Any]:
         settings["scales"] = list(common.scales)
     if common.finetune:
         settings["finetune_first"] = common.finetune
+    if not common.refine:
+        settings["refine"] = False
     if task.transfer:
         settings |= {"distances": list(task.transfer.distances), "key_every": task.transfer.every}
     return settings

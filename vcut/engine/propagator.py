@@ -18,6 +18,7 @@ from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
 from vcut.engine.step import LEVELS, Step
 from vcut.engine.upload import Upload
+from vcut.engine.whereabouts import cells, have_left
 from vcut.errors import DeviceError, InputError, MaskError, ResumeError
 from vcut.models.base import Features, Memory, SegmentationModel, other_objects
 from vcut.models.region import Region
@@ -31,7 +32,8 @@ class Propagator:
         model: trained, e.g. from :func:`vcut.load_model`.
         runtime: device and number format; the best there is when left out.
         size: shorter side of the picture the model sees; clips are shrunk or enlarged to it.
-        every: a frame in so many is remembered in full, instead of the model's own ``remember_every``.
+        every: a frame in so many is remembered in full, instead of the model's own ``remember_every``; more of them
+            where objects move fast (:mod:`vcut.engine.whereabouts`).
         roi: look at frames after the first only where the objects are (:mod:`vcut.engine.roi`), if the model can; at
             most of those to be remembered, too, if it can keep such a part. On a CPU when left out.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
@@ -81,13 +83,9 @@ class Propagator:
         self._geometry: Geometry | None = None
         self._ids: tuple[int, ...] = ()
         self.memories: list[Memory] = []
+        self._then: Tensor | None = None  # cells of the objects in the last frame that was remembered in full
         self._region: Region | None = None  # where the next frame is looked at; None for all of it
         self._first: tuple[np.ndarray, np.ndarray] | None = None  # kept until a first step has worked
-
-    @property
-    def _to_be_remembered(self) -> bool:
-        """Whether the next frame is remembered in full."""
-        return self._frames % self.every == 0
 
     @property
     def round(self) -> int:
@@ -116,6 +114,7 @@ class Propagator:
             "rule": self.rule,
             "roi": self.roi,
             "region": self._region and self._region.to_dict(),
+            "then": self._then if self._then is None else self._then.cpu(),
             "ids": self._ids,
             "at_once": self._at_once,
             "frames": self._frames,
@@ -137,6 +136,8 @@ class Propagator:
         self._at_once = state["at_once"]
         self._frames = state["frames"]
         self._region = state["region"] and Region.from_dict(state["region"])
+        then = state["then"]
+        self._then = None if then is None else then.to(self.runtime.device)
         self._first = None
         self._recorded = None
         memories = [self.model.memory.from_dict(memory) for memory in state["memories"]]
@@ -174,7 +175,9 @@ class Propagator:
             self._frames = 1
             self._region = self._region_after(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
-        return self._result(rgb, self._rounded(planes), labels)
+        found = self._rounded(planes)
+        self._then = cells(found[1:]) if self.model.follows else None
+        return self._result(rgb, found, labels)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -205,13 +208,14 @@ class Propagator:
         if self._recorded is None:
             return None
         try:
-            self._recorded.prepare(self._to_be_remembered)
+            self._recorded.prepare()
         except RuntimeError as error:  # by the driver, or for want of memory; nothing has been done yet
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             self.notices.append(f"a step cannot be recorded as a CUDA graph ({reason}): going on without")
             self.records, self._recorded = False, None
             return None
-        found = self._recorded(rgb, self._to_be_remembered)
+        found = self._recorded.look(rgb)
+        self._recorded.remember(self._due(found))
         self._frames += 1
         return self._result(rgb, found)
 
@@ -224,8 +228,9 @@ class Propagator:
             if not failed:
                 with self.times("aggregate"):
                     probabilities = combine(logits, self.rule)
+                    found = self._rounded(probabilities)
                 with self.times("remember"):
-                    masks, fully = probabilities[:, 1:], self._to_be_remembered
+                    masks, fully = probabilities[:, 1:], self._due(found)
                     self.memories = self._remembered(self.memories, frame, features, masks, fully, region)
                     self._frames += 1
                     self._region = self._region_after(masks)
@@ -234,9 +239,9 @@ class Propagator:
             return self._go_on(rgb)
         self._first = None
         if self.records:  # a first step has worked
-            self._recorded = RecordedStep(self._whole, self._upload, rgb.shape, self.memories)
+            self._recorded = RecordedStep(self._seen_whole, self._kept, self._upload, rgb.shape, self.memories)
             self.memories = self._recorded.memories
-        return self._result(rgb, self._rounded(probabilities))
+        return self._result(rgb, found)
 
     def _within_memory(self, attempt: Callable[[], Step]) -> Step:
         """What an attempt gives; where the first frames do not fit, with all forgotten and fewer objects at once."""
@@ -262,15 +267,19 @@ class Propagator:
         other._begin(*self._first)
         other._go_on(self._first[0])
 
-    def _whole(self, rgb: Tensor, memories: Sequence[Memory], fully: bool) -> tuple[Tensor, list[Memory]]:
-        """A step as work that is always the same (:data:`vcut.engine.recorded.Work`)."""
+    def _seen_whole(self, rgb: Tensor, memories: Sequence[Memory]) -> tuple[Tensor, tuple[Tensor, Features, Tensor]]:
+        """The first part of a step as work that is always the same (:data:`vcut.engine.recorded.Look`)."""
         frame = self._geometry.to_model(rgb)
         with self.runtime.autocast():
             features = self.model.encode(frame)
             logits = torch.cat([self.model.segment(memory, features) for memory in memories], 1)
             probabilities = combine(logits, self.rule)
-            new = self._remembered(memories, frame, features, probabilities[:, 1:], fully)
-        return self._rounded(probabilities), new
+        return self._rounded(probabilities), (frame, features, probabilities[:, 1:])
+
+    def _kept(self, seen: tuple[Tensor, Features, Tensor], memories: Sequence[Memory], fully: bool) -> list[Memory]:
+        """The second part (:data:`vcut.engine.recorded.Remember`)."""
+        with self.runtime.autocast():
+            return self._remembered(memories, *seen, fully)
 
     def _look(self, frame: Tensor) -> tuple[Features, Tensor, Region | None]:
         """Features of a frame, or of a region of it; logits 1,N,H,W of the whole; and that region."""
@@ -294,6 +303,17 @@ class Propagator:
         if not self.roi or self._frames % self.round == 0:
             return None
         return find_region(self._shown(masks)[0])
+
+    def _due(self, found: Tensor) -> bool:
+        """Whether a frame of such label probabilities N+1,h,w is remembered in full: one of so many is, and one whose
+        objects are no longer where the last such frame shows them."""
+        due = self._frames % self.every == 0
+        if self._then is None:
+            return due
+        now = cells(found[1:])
+        due = due or bool(have_left(self._then, now))
+        self._then = now if due else self._then
+        return due
 
     def recall(self, rgb: np.ndarray, levels: np.ndarray, labels: np.ndarray | None = None) -> Step:
         """The step of an earlier frame, after :meth:`restore`; what is remembered stays as it is.

@@ -135,6 +135,8 @@ class SegmentationModel(nn.Module):
             each, so that what a step needs stays bounded. A network that shares work among objects takes all of them
             and sees to the bound itself.
         by_region: it can look at a part of a frame (:meth:`segment_within`).
+        follows: it looks for objects near where the last remembered frame shows them, so that frame is to be renewed
+            sooner where they have left it (:mod:`vcut.engine.whereabouts`).
         keeps_region: what it has seen of such a part it can remember, too (:meth:`remember_within`).
         steady: what it remembers keeps its shape from the first frame on, so that a step is always the same work.
     """
@@ -144,6 +146,7 @@ class SegmentationModel(nn.Module):
     memory: ClassVar[type[Memory]]
     objects_at_once: ClassVar[int] = 8
     by_region: ClassVar[bool] = False
+    follows: bool = False
     keeps_region: bool = False
     steady: ClassVar[bool] = False
 

@@ -138,7 +138,7 @@ class GAM(SeesMasks):
             self.key = conv3(channels[3], config.key_channels)
         self.value = conv3(channels[3], config.value_channels)
         # the last keyframe may be renewed in part; the context is of whole frames
-        self.keeps_region = config.window > 0
+        self.follows = self.keeps_region = config.window > 0
         reads = 1 + config.reference + (config.window > 0)
         self.mix = conv1(reads * config.value_channels, config.value_channels) if reads > 1 else None
         self.channel_attention = ChannelAttention() if config.channel_attention else None

@@ -24,7 +24,7 @@ def model(request):
 
 def cut(propagator: Propagator, frames: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     propagator.start(frames[0], labels)
-    steps = [propagator.step(frame) for frame in frames[1:]]  # none is waited for on the way
+    steps = [propagator.step(frame) for frame in frames[1:]]  # labels are not waited for on the way
     return [step.labels for step in steps]
 
 

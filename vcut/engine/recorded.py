@@ -1,7 +1,8 @@
 """A step of fixed shapes, recorded once and replayed: on a GPU one launch instead of some hundreds (CUDA graphs).
 
 What is remembered has a fixed size, so from frame to frame nothing changes but values: all that a step reads and writes
-stays where it is in memory. On other devices a step is worked through on that memory, with the same result.
+stays where it is in memory. A step has two parts, as what is found may decide how the frame is remembered. On other
+devices a step is worked through on that memory, with the same result.
 """
 
 from __future__ import annotations

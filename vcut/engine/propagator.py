@@ -114,7 +114,7 @@ class Propagator:
             "rule": self.rule,
             "roi": self.roi,
             "region": self._region and self._region.to_dict(),
-            "then": self._then if self._then is None else self._then.cpu(),
+            "then": None if self._then is None else self._then.cpu(),
             "ids": self._ids,
             "at_once": self._at_once,
             "frames": self._frames,

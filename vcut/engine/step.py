@@ -23,7 +23,8 @@ class Step:
             steps of 1 / ``LEVELS``.
         ids: the N objects' ids, in their order.
         geometry: of the clip.
-        rgb: H,W,3 uint8, the frame, whose edges the map is to follow; ``None`` leaves it to the probabilities alone.
+        rgb: H,W,3 uint8, the frame, whose edges the map is to follow; ``None`` leaves it to the probabilities alone. It
+            is looked at when the map is asked for, and must not be written to before.
         labels: the map, where it is known already (the first frame's).
     """
 
@@ -65,6 +66,14 @@ class Step:
         if self._given is not None:
             return np.where(self._given > 0, 255, 0).astype(np.uint8)
         return ((1 - self._at_source[0]) * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+
+    @cached_property
+    def objects(self) -> dict[int, np.ndarray]:
+        """By id the opacity of each object as the network sees it, H,W uint8."""
+        if self._given is not None:
+            return {i: np.where(self._given == i, 255, 0).astype(np.uint8) for i in self.ids}
+        planes = (self._at_source[1:] * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        return dict(zip(self.ids, planes, strict=True))
 
     @property
     def levels(self) -> np.ndarray:

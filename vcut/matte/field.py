@@ -133,6 +133,23 @@ def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
     return Band(index, torch.stack([across, down], -1)[None, None], colours)
 
 
+def lay_out(field: Field, asked: Tensor, frame: Tensor, alpha: Tensor) -> tuple[slice, slice, Band]:
+    """Writes 0 or 1, what the probability says, into an object's window of the source, and lists its open pixels.
+
+    Args:
+        field: the window.
+        asked: h,w bool, where alpha is still to be found.
+        frame: H,W,3 uint8, the source.
+        alpha: H,W, written in the window alone.
+
+    Returns:
+        the window's rows and columns of the source, and the pixels asked for, all of them within it.
+    """
+    rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
+    alpha[rows, columns] = inside.to(alpha.dtype)
+    return rows, columns, list_band(field, asked, frame)
+
+
 def widest(planes: Tensor, distance: int) -> Tensor:
     """The largest value within so many pixels across and down of each pixel of planes *,h,w.
 

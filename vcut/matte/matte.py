@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vcut.matte.edges import reach, shape_edges
-from vcut.matte.field import MARGIN, SEEN, Field, find_field, list_band, shrink, spread, widest
+from vcut.matte.field import MARGIN, SEEN, Field, find_field, lay_out, shrink, widest
 from vcut.matte.foreground import colour_sides, foreground_band
 from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
@@ -129,9 +129,7 @@ class Matte:
             asked = widest(asked, math.ceil(self._reach * field.scale[0]))
         if self.options.colours:
             asked |= widest(asked, BLEED) & (field.probability < SEEN)
-        rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
-        alpha[rows, columns] = inside.float()
-        pixels = list_band(field, asked, frame)
+        rows, columns, pixels = lay_out(field, asked, frame, alpha)
         values = refine_band(field, line, open_, pixels)
         if before is not None:
             values = blend(values, before[0].flatten()[pixels.index].float(), pixels.sample(held[None])[0])

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.matte.field import Field, find_field, list_band, shrink, spread
+from vcut.matte.field import find_field, lay_out, shrink
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band
 
 
@@ -34,24 +34,17 @@ def outline(rgb: np.ndarray | Tensor, probabilities: Tensor, ids: Sequence[int])
     picture = shrink(frame, (probabilities.shape[1], probabilities.shape[2]))
     labels = torch.zeros(size, dtype=torch.uint8, device=frame.device)
     best, total = torch.zeros(2, *size, device=frame.device)
+    whole = torch.empty_like(best)  # alpha of one object after another, each in its window
     for i, plane in zip(ids, probabilities[1:].float(), strict=True):
         field = find_field(picture, plane, size)
         if field is None:
             continue
-        rows, columns, alpha = _alpha(field, frame)
+        open_ = openness(field.probability)
+        rows, columns, pixels = lay_out(field, open_ > CERTAIN, frame, whole)
+        whole.view(-1)[pixels.index] = refine_band(field, colour_line(field), open_, pixels)
+        alpha = whole[rows, columns]
         highest = best[rows, columns]
         labels[rows, columns].masked_fill_(alpha > highest, i)
         torch.maximum(highest, alpha, out=highest)
         total[rows, columns] += alpha
     return labels.masked_fill_(best <= 1 - total, 0)
-
-
-def _alpha(field: Field, frame: Tensor) -> tuple[slice, slice, Tensor]:
-    """One object's alpha in its window of the source (rows, columns), of a frame H,W,3 uint8."""
-    open_ = openness(field.probability)
-    rows, columns, inside = spread(field, field.probability > 0.5, (frame.shape[0], frame.shape[1]))
-    pixels = list_band(field, open_ > CERTAIN, frame)
-    alpha = torch.zeros(frame.shape[:2], device=frame.device)
-    alpha[rows, columns] = inside.float()
-    alpha.view(-1)[pixels.index] = refine_band(field, colour_line(field), open_, pixels)
-    return rows, columns, alpha[rows, columns]

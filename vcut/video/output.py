@@ -51,7 +51,9 @@ class Writer(ABC):
             ValueError: an array of ``cutout`` has not the size of the source.
         """
         size = (self.info.height, self.info.width)
-        arrays = [cutout.frame.rgb, cutout.rgb, cutout.alpha, *([cutout.labels] if self.format.sharp else [])]
+        arrays = [cutout.frame.rgb, cutout.rgb, cutout.alpha]
+        if self.format.sharp or not callable(cutout.found):
+            arrays.append(cutout.labels)
         if any(array.shape[:2] != size for array in arrays):
             raise ValueError(f"a cut-out of {cutout.frame.rgb.shape[:2]} does not fit a source of {size}")
         if self._first_pts is None:

@@ -30,6 +30,24 @@ def test_every_command_has_help(command):
     assert result.exit_code == 0 and "Usage" in result.output
 
 
+@pytest.mark.parametrize(
+    ("command", "lacking", "taken"),
+    [
+        (("evaluate", "DATA", "--json", "--per-object"), "--json", "--per-object"),
+        (("segment", "clip.mp4", "-o", "--mask", "mask.png"), "-o", "--mask"),
+        (("weights", "average", "a", "b", "-o", "--shares", "1,2"), "-o", "--shares"),
+    ],
+)
+def test_an_option_is_not_taken_for_the_value_of_the_one_before(command, lacking, taken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = vcut(*command)
+    assert result.exit_code == 2
+    assert result.stderr.strip() == (
+        f"error: {lacking} lacks its value: {taken} is an option; give it as '{lacking} VALUE'"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_frame_is_the_decoded_frame(scene, tmp_path):
     from vcut.video.reader import open_source
 

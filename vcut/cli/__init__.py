@@ -5,10 +5,11 @@ Commands import what they need when they run, so that ``vcut --help`` answers at
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from vcut import __version__
 from vcut.cli import console
@@ -22,14 +23,20 @@ from vcut.cli.matte import matte_score
 from vcut.cli.segment import segment
 from vcut.cli.train import train
 from vcut.cli.weights import app as weights
-from vcut.errors import VcutError
+from vcut.errors import OptionError, VcutError
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells use."""
 
 
 class Boundary(TyperGroup):
-    """Turns every error that a user can cause into one line on stderr and an exit code."""
+    """Turns every error that a user can cause into one line on stderr and an exit code; so is an option that lacks its
+    value, where the parser would take the next option's name for it (and write a file of that name)."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple:
+        name, command, rest = super().resolve_command(ctx, args)
+        _values_given(command, rest)
+        return name, command, rest
 
     def invoke(self, ctx: typer.Context) -> object:
         try:
@@ -40,6 +47,19 @@ class Boundary(TyperGroup):
         except KeyboardInterrupt:
             console.error("stopped")
             raise typer.Exit(STOPPED) from None
+
+
+def _values_given(command: TyperCommand | TyperGroup, args: list[str]) -> None:
+    if isinstance(command, TyperGroup):
+        if args and args[0] in command.commands:
+            _values_given(command.commands[args[0]], args[1:])
+        return
+    options = {name: x for x in command.params for name in (*x.opts, *x.secondary_opts) if isinstance(x, TyperOption)}
+    for name, value in pairwise(args):
+        if name == "--":
+            return
+        if name in options and not options[name].is_flag and value in options:
+            raise OptionError(f"{name} lacks its value: {value} is an option", f"give it as '{name} VALUE'")
 
 
 app = typer.Typer(

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vcut.atomic import replacing
 from vcut.errors import InputError
-from vcut.memory import peak_bytes
+from vcut.memory import forget_peak, peak_bytes
 
 Tell = Callable[[Any], None]
 
@@ -24,6 +26,17 @@ def add(one: int, other: int, tell: Tell) -> int:
 def who(tell: Tell) -> tuple[int, int]:
     """This process, and the most memory that it held."""
     return os.getpid(), peak_bytes("cpu")
+
+
+def hold(size: int, tell: Tell) -> tuple[int, int, int, int]:
+    """The most memory held before so many bytes, with them, without them again, and once that was forgotten."""
+    before = peak_bytes("cpu")
+    held = np.ones(size, np.uint8)
+    large = peak_bytes("cpu")
+    del held
+    later = peak_bytes("cpu")
+    forget_peak("cpu")
+    return before, large, later, peak_bytes("cpu")
 
 
 def refuse(tell: Tell) -> None:

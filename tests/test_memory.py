@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 
+import calls
 import pytest
 
-HELD = """
-import json
-import numpy as np
-from vcut.memory import forget_peak, peak_bytes
-
-before = peak_bytes("cpu")
-held = np.ones(400_000_000, np.uint8)
-large = peak_bytes("cpu")
-del held
-later = peak_bytes("cpu")
-forget_peak("cpu")
-print(json.dumps([before, large, later, peak_bytes("cpu")]))
-"""
+from vcut.fresh import call_fresh
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a peak be forgotten")
 def test_a_peak_is_of_what_came_after_it_was_forgotten() -> None:
     # in a process of its own: what other tests hold and let go of comes and goes at any time
-    shown = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True).stdout
-    before, large, later, forgotten = json.loads(shown)
+    before, large, later, forgotten = call_fresh(calls.hold, 400_000_000)
     assert large > before + 350e6
     assert abs(later - large) < 5e6  # gone, and still the most; the kernel counts in batches
     assert 5e6 < forgotten < large - 350e6

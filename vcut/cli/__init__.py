@@ -30,12 +30,11 @@ STOPPED = 130
 
 
 class Boundary(TyperGroup):
-    """Turns every error that a user can cause into one line on stderr and an exit code; so is an option that lacks its
-    value, where the parser would take the next option's name for it (and write a file of that name)."""
+    """Turns every error that a user can cause into one line on stderr and an exit code."""
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple:
         name, command, rest = super().resolve_command(ctx, args)
-        _values_given(command, rest)
+        _need_values(command, rest)
         return name, command, rest
 
     def invoke(self, ctx: typer.Context) -> object:
@@ -49,10 +48,11 @@ class Boundary(TyperGroup):
             raise typer.Exit(STOPPED) from None
 
 
-def _values_given(command: TyperCommand | TyperGroup, args: list[str]) -> None:
+def _need_values(command: TyperCommand | TyperGroup, args: list[str]) -> None:
+    """Refuses an option without its value: the parser would take the name of the next option for it."""
     if isinstance(command, TyperGroup):
         if args and args[0] in command.commands:
-            _values_given(command.commands[args[0]], args[1:])
+            _need_values(command.commands[args[0]], args[1:])
         return
     options = {name: x for x in command.params for name in (*x.opts, *x.secondary_opts) if isinstance(x, TyperOption)}
     for name, value in pairwise(args):

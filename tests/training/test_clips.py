@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vcut.errors import InputError, OptionError
-from vcut.training.clips import Batches, ClipMaker
+from vcut.training.clips import Batches, ClipMaker, Drawn
 from vcut.training.motion import KNOTS
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import open_packs
@@ -183,19 +183,19 @@ def test_camera_faults_change_the_picture_and_not_the_labels():
 
 def test_a_batch_is_determined_by_its_step(packs):
     options = TrainOptions(steps=10, batch=2, size=64, video_from=0.5, long_from=0.5, clip=3, long_clip=5)
-    batches = Batches(ClipMaker(packs), options)
+    batches = Drawn(Batches(ClipMaker(packs), options))
     a, b, other = batches[3], batches[3], batches[4]
     assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
     assert not torch.equal(a[0], other[0])
     assert a[0].shape[:2] == (2, 3) and batches[5][0].shape[:2] == (2, 5)
-    scenes = Batches(ClipMaker(packs), options, drawn=False)[3]
+    scenes = Batches(ClipMaker(packs), options).scenes(3)
     assert torch.equal(render(scenes, 64)[0], a[0])
 
 
 def test_first_frames_apart_are_another_time_and_make_clips_a_frame_longer(packs):
     options = TrainOptions(steps=40, batch=2, size=64, clip=3, long_clip=3, video_from=0, video=1, apart=0.5)
-    batches = Batches(ClipMaker(packs), options, drawn=False)
-    lengths = [len(batches[step][0].layers[0].path.centre) for step in range(40)]
+    batches = Batches(ClipMaker(packs), options)
+    lengths = [len(batches.scenes(step)[0].layers[0].path.centre) for step in range(40)]
     given = [options.given(step) for step in range(40)]
     assert lengths == [2 + count for count in given] and 10 < given.count(2) < 30
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -16,7 +17,8 @@ from vcut.training.looks import colour_matrix, draw_camera
 from vcut.training.motion import Motion, draw_motion, draw_path, zooming
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import Pack
-from vcut.training.render import render
+from vcut.training.layout import Layout, lay_out
+from vcut.training.render import draw
 from vcut.training.scene import Layer, Path, Scene
 
 MARGIN = 2
@@ -266,22 +268,44 @@ class Batches(Dataset):
     Args:
         maker: draws the clips.
         options: of the run.
-        drawn: give frames and labels; else scenes, to be rendered where the network is.
     """
 
-    def __init__(self, maker: ClipMaker, options: TrainOptions, drawn: bool = True) -> None:
+    def __init__(self, maker: ClipMaker, options: TrainOptions) -> None:
         self.maker = maker
         self.options = options
-        self.drawn = drawn
 
     def __len__(self) -> int:
         return self.options.steps
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor] | list[Scene]:
-        """B,T,3,S,S uint8 frames and B,T,S,S uint8 labels, or B scenes."""
+    def __getitem__(self, step: int) -> Layout:
+        """The batch's clips, to be drawn (:func:`vcut.training.render.draw`)."""
+        return lay_out(self.scenes(step))
+
+    def scenes(self, step: int) -> list[Scene]:
+        """The batch's clips."""
         options = self.options
         rng = np.random.default_rng((options.seed, step))
         targets = options.draw_targets(rng)
         length, share, apart = options.length(step), options.video_share(step), options.given(step) > 1
-        scenes = [self.maker.scene(rng, length, targets, rng.random() < share, apart) for _ in range(options.batch)]
-        return render(scenes, options.size) if self.drawn else scenes
+        return [self.maker.scene(rng, length, targets, rng.random() < share, apart) for _ in range(options.batch)]
+
+
+class Drawn(Dataset):
+    """Batches, drawn already: for networks that run where the loader does.
+
+    Args:
+        batches: to be drawn.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, int]:
+        """B,T,3,S,S uint8 frames, B,T,S,S uint8 labels, and how many targets a clip has at most."""
+        scenes, size = self.batches.scenes(step), self.batches.options.size
+        clips = [draw(lay_out([scene]), size) for scene in scenes]  # one by one: a clip fits into the cache
+        frames, labels = (torch.cat(parts) for parts in zip(*clips, strict=True))
+        return frames, labels, scenes[0].targets

@@ -61,7 +61,8 @@ def _patched(planes: Tensor) -> Tensor:
     ys = torch.linspace(0, 1, height, device=device)[:, None]
     xs = torch.linspace(0, 1, width, device=device)
     for _ in range(PATCHES):
-        cell = torch.multinomial(near, 1)[:, 0]
+        # one cell, with chances like its value (Gumbel's trick: torch.multinomial would wait for a GPU)
+        cell = (near.log() - torch.empty_like(near).exponential_().log()).argmax(1)
         y, x = cell // GRID, cell % GRID
         y, x = ((place + torch.rand(batch, device=device)) / GRID for place in (y, x))
         low, high = RADIUS

@@ -14,8 +14,9 @@ from vcut.engine.runtime import Runtime, training_dtype
 from vcut.models.base import SegmentationModel
 from vcut.training.clips import ClipMaker
 from vcut.training.descent import descend
+from vcut.training.layout import lay_out
 from vcut.training.losses import Weights, unroll
-from vcut.training.render import render
+from vcut.training.render import draw
 
 KINDS = ("zoom", "motion-blur", "flicker")
 """Augmentations of its clips."""
@@ -97,9 +98,10 @@ def finetune(
         torch.manual_seed(0)
         for step in range(steps):
             rng = np.random.default_rng(step)
-            frames, truth = render([maker.scene(rng, FRAMES, targets, False) for _ in range(BATCH)], SIZE, device)
+            layout = lay_out([maker.scene(rng, FRAMES, targets, False) for _ in range(BATCH)])
+            frames, truth = draw(layout.to(device), SIZE)
             with runtime.autocast():
-                loss, _ = unroll(tuned, frames.float() / 255, truth, Weights(), spoilt=SPOILT)
+                loss, _ = unroll(tuned, frames.float() / 255, truth, Weights(), spoilt=SPOILT, objects=layout.most)
             descend(tuned, optimizer, loss)
             on_step(step + 1, float(loss.detach()))
     return tuned.eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -64,18 +64,16 @@ def draw_camera(rng: np.random.Generator, frames: int, kinds: Collection[str]) -
     return camera
 
 
-def expose(frames: Tensor, cameras: list[Camera]) -> Tensor:
-    """What the cameras make of B,T,3,H,W in 0..1."""
-    frames = recolour(frames, torch.from_numpy(np.stack([c.colour for c in cameras])))
-    gains = torch.from_numpy(np.stack([c.gains for c in cameras])).to(frames)
-    frames = frames * gains[..., None, None]
+def expose(frames: Tensor, colour: Tensor, gains: Tensor, streaks: Tensor, cameras: Sequence[Camera]) -> Tensor:
+    """What the cameras make of B,T,3,H,W in 0..1; their ``colour``, ``gains`` and ``streaks`` are stacked, and there."""
+    frames = recolour(frames, colour) * gains[..., None, None]
     for i, camera in enumerate(cameras):
         clip = frames[i]
         if camera.shrink < 1:
             small = functional.interpolate(clip, scale_factor=camera.shrink, mode="bilinear", antialias=True)
             clip = functional.interpolate(small, size=clip.shape[-2:], mode="bilinear")
         if camera.streaks is not None:
-            clip = smear(clip, torch.from_numpy(camera.streaks).to(clip))
+            clip = smear(clip, streaks[i])
         if camera.noise:
             generator = torch.Generator(clip.device).manual_seed(camera.seed)
             clip = clip + camera.noise * torch.randn(clip.shape, generator=generator, device=clip.device)
@@ -101,19 +99,20 @@ def smear(frames: Tensor, streaks: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The 8 x 8 cosine transform, quantisation of (Y, Cb, Cr) at quality 50, and RGB to YCbCr."""
+def _tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The 8 x 8 cosine transform, quantisation of (Y, Cb, Cr) at quality 50, and RGB to YCbCr and back."""
     n = torch.arange(8, dtype=torch.float64)
     cosine = torch.cos((2 * n + 1) * n[:, None] * math.pi / 16) * 0.5
     cosine[0] /= math.sqrt(2)
     y, c = (torch.tensor([int(v) for v in t.split()]).view(8, 8) for t in (LUMINANCE, CHROMINANCE))
     colours = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    return cosine.float().to(device), torch.stack([y, c, c]).float().to(device), colours.to(device)
+    tables = cosine.float(), torch.stack([y, c, c]).float(), colours, torch.linalg.inv(colours)
+    return tuple(table.to(device) for table in tables)
 
 
 def compress(frames: Tensor, quality: int) -> Tensor:
     """The loss of JPEG (no chroma subsampling): T,3,H,W in 0..1, H and W multiples of 8, quality 1 to 100."""
-    cosine, table, colours = _tables(frames.device)
+    cosine, table, colours, back = _tables(frames.device)
     scale = 50 / quality if quality < 50 else 2 - quality / 50
     table = (table * scale).round().clamp(1, 255)[None, :, None, :, None, :]
     length, _, height, width = frames.shape
@@ -122,4 +121,4 @@ def compress(frames: Tensor, quality: int) -> Tensor:
     waves = torch.einsum("ia,tcyaxb,jb->tcyixj", cosine, blocks, cosine)
     waves = (waves / table).round() * table
     yuv = torch.einsum("ia,tcyixj,jb->tcyaxb", cosine, waves, cosine).reshape(frames.shape)
-    return (torch.einsum("ij,tjhw->tihw", torch.linalg.inv(colours), yuv) + 128) / 255
+    return (torch.einsum("ij,tjhw->tihw", back, yuv) + 128) / 255

@@ -40,13 +40,13 @@ def clip_loss(logits: Tensor, labels: Tensor, weights: Weights, taught: Tensor |
     """
     labels = labels.long()
     entropy = functional.cross_entropy(logits, labels, reduction="none")
-    loss = entropy.flatten().topk(max(1, int(weights.hard * entropy.numel()))).values.mean()
+    loss = hardest(entropy, weights.hard)
     if weights.edge:
         band = near_edge(labels)
         loss = loss + weights.edge * (entropy * band).sum() / band.sum().clamp(min=1)
     if taught is not None:
-        soft = functional.cross_entropy(logits, taught.softmax(1), reduction="none").flatten()
-        loss = loss + weights.distil * soft.topk(max(1, int(weights.hard * soft.numel()))).values.mean()
+        soft = functional.cross_entropy(logits, taught.softmax(1), reduction="none")
+        loss = loss + weights.distil * hardest(soft, weights.hard)
     probabilities = logits.softmax(1)[:, 1:]
     truth = functional.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].to(probabilities.dtype)
     overlap = (probabilities * truth).sum((2, 3))
@@ -54,6 +54,11 @@ def clip_loss(logits: Tensor, labels: Tensor, weights: Weights, taught: Tensor |
     smooth = 0.001 * labels.shape[-1] * labels.shape[-2]
     dice = 1 - (2 * overlap + smooth) / (total + smooth)
     return loss + dice.mean()
+
+
+def hardest(losses: Tensor, share: float) -> Tensor:
+    """Mean of the highest of some losses, of any shape; at least of one."""
+    return losses.flatten().topk(max(1, int(share * losses.numel())), sorted=False).values.mean()
 
 
 def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,6 +89,7 @@ def carry(
     glances: Sequence[bool] = (),
     spoilt: float = 0.0,
     given: int = 1,
+    objects: int | None = None,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Carries the first masks through a clip; soft masks are fed on, never thresholded.
 
@@ -95,13 +101,14 @@ def carry(
         spoilt: share of the masks that are not kept as they are (:mod:`vcut.training.drift`). The first one is always
             remembered as it is and, where no other is given, once more, spoilt as if it had come later.
         given: frames whose masks are known. That of the first is remembered as it is, others as predicted ones are.
+        objects: N; where it is not told, a GPU is waited for to learn it.
 
     Yields:
         For each frame after those the label logits B,N+1,H,W after aggregation, and those of all objects together,
         B,1,H,W, where the model has them (:meth:`vcut.models.base.SegmentationModel.segment_to_learn`).
     """
     length = frames.shape[1]
-    objects = max(1, int(labels.max()))
+    objects = objects or max(1, int(labels.max()))
     seen = frames.transpose(0, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
     all_features = frame_by_frame(model.encode(seen), length)
 
@@ -156,6 +163,7 @@ def unroll(
     glances: Sequence[bool] = (),
     spoilt: float = 0.0,
     given: int = 1,
+    objects: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Scores every frame of a clip after those that are given.
 
@@ -165,7 +173,7 @@ def unroll(
         labels: B,T,H,W integers in 0..N.
         weights: of the parts of the loss.
         teacher: carries the same masks, and its soft ones are learnt.
-        glances, spoilt, given: see :func:`carry`.
+        glances, spoilt, given, objects: see :func:`carry`.
 
     Returns:
         Mean loss of the predicted frames, and their mean intersection over union (of all targets in the batch).
@@ -173,9 +181,9 @@ def unroll(
     taught: list[Tensor | None] = [None] * (frames.shape[1] - given)
     if teacher is not None:
         with torch.no_grad():
-            taught = [logits for logits, _ in carry(teacher, frames, labels, given=given)]
+            taught = [logits for logits, _ in carry(teacher, frames, labels, given=given, objects=objects)]
     losses, scores = [], []
-    for t, (logits, together) in enumerate(carry(model, frames, labels, glances, spoilt, given), given):
+    for t, (logits, together) in enumerate(carry(model, frames, labels, glances, spoilt, given, objects), given):
         losses.append(clip_loss(logits, labels[:, t], weights, taught[t - given]))
         if together is not None:
             losses[-1] = losses[-1] + foreground_loss(together, labels[:, t])

@@ -8,8 +8,12 @@ each object.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -118,28 +122,46 @@ def fingerprint(pictures: Iterable[Picture], root: Path) -> str:
 def write_pack(base: Path, pictures: Iterable[Picture], mark: str = "") -> int:
     """Packs pictures under ``base`` (.bin, .npz), written under temporary names first; returns how many.
 
-    ``mark``: their :func:`fingerprint`, kept with them.
+    They are decoded on all cores. ``mark``: their :func:`fingerprint`, kept with them.
     """
-    offsets, sizes, clips, areas, names = [], [], [], [], {}
-    start = 0
-    with replacing(base.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
-        for picture in pictures:
-            with Image.open(picture.image) as image:
-                rgb = np.array(image.convert("RGB"))
-            h, w = rgb.shape[:2]
-            ids = np.zeros((h, w), np.uint8) if picture.mask is None else _ids(picture.mask, (w, h))
-            file.write(rgb.tobytes())
-            file.write(ids.tobytes())
-            offsets.append(start)
-            sizes.append((h, w))
-            clips.append(names.setdefault(picture.clip, len(names)))
-            areas.append(np.bincount(ids.ravel(), minlength=MAX_IDS))
-            start += h * w * 4
-        if not offsets:
-            raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
+    pictures = list(pictures)
+    if not pictures:
+        raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
+    sizes = np.array([_size(picture.image) for picture in pictures])
+    ends = (4 * sizes.prod(1)).cumsum()
+    offsets = np.concatenate([[0], ends[:-1]])
+    names: dict[str, int] = {}
+    clips = [names.setdefault(picture.clip, len(names)) for picture in pictures]
+    cores = os.cpu_count() or 1
+    with (
+        replacing(base.with_suffix(".bin")) as temporary,
+        ProcessPoolExecutor(cores, get_context("spawn")) as pool,  # a fork of threads that hold locks could hang
+    ):
+        with temporary.open("wb") as file:
+            file.truncate(int(ends[-1]))
+        areas = list(pool.map(_write, repeat(temporary), pictures, offsets.tolist(), chunksize=16))
     with replacing(base.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas, mark=mark)
-    return len(offsets)
+    return len(pictures)
+
+
+def _size(image: Path) -> tuple[int, int]:
+    """Height and width, from the file's header."""
+    with Image.open(image) as opened:
+        return opened.height, opened.width
+
+
+def _write(path: Path, picture: Picture, offset: int) -> np.ndarray:
+    """Writes one picture into a pack at its place; returns its :attr:`Pack.areas`."""
+    with Image.open(picture.image) as image:
+        rgb = np.array(image.convert("RGB"))
+    h, w = rgb.shape[:2]
+    ids = np.zeros((h, w), np.uint8) if picture.mask is None else _ids(picture.mask, (w, h))
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(rgb.tobytes())
+        file.write(ids.tobytes())
+    return np.bincount(ids.ravel(), minlength=MAX_IDS)
 
 
 SOURCES = {"stills": still_pictures, "backgrounds": backgrounds, "video": video_frames}

@@ -1,142 +1,127 @@
-"""Scenes to frames and labels, many clips at once, on any device."""
+"""Scenes to frames and labels, many clips at once, on any device, which is not waited for."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vcut.training.layout import Layout, Slot, lay_out
 from vcut.training.looks import expose, recolour
-from vcut.training.scene import Layer, Path, Scene
+from vcut.training.scene import Scene
 
 MIN_TARGET = 0.0015
 """A target covers at least this share of the first frame."""
 
-PATCH = 160
-"""Layers are padded to multiples of this, so that those of many clips can be stacked."""
+
+def render(scenes: Sequence[Scene], size: int) -> tuple[Tensor, Tensor]:
+    """:func:`draw` of scenes, on the CPU."""
+    return draw(lay_out(scenes), size)
 
 
-def render(scenes: list[Scene], size: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Makes the pictures of B scenes of T frames each.
+def draw(layout: Layout, size: int) -> tuple[Tensor, Tensor]:
+    """Makes the pictures of B scenes of T frames each, where the layout is.
 
     Args:
-        scenes: what to show.
+        layout: what to show.
         size: side S of the frames.
-        device: where to compute.
 
     Returns:
         B,T,3,S,S uint8 frames, and B,T,S,S uint8 labels: 0 background, 1.. the targets. What is there but no target
         is background. A clip whose first frame shows no thing well enough takes the one that it shows best.
     """
-    device = device or torch.device("cpu")
-    length = len(scenes[0].layers[0].path.centre)
-    frames = torch.zeros(len(scenes), length, 3, size, size, device=device)
-    things = torch.zeros(len(scenes), length, size, size, dtype=torch.uint8, device=device)
-    cover = torch.zeros(len(scenes), length, size, size, device=device)
-    for slot in range(max(len(scene.layers) for scene in scenes)):
-        members = [i for i, scene in enumerate(scenes) if len(scene.layers) > slot]
-        members.sort(key=lambda i: _group(scenes[i].layers[slot]))
-        for _, group in groupby(members, key=lambda i: _group(scenes[i].layers[slot])):
-            clips = list(group)
-            _compose(frames, things, cover, clips, [scenes[i].layers[slot] for i in clips])
-    frames = expose(frames, [scene.camera for scene in scenes])
-    return (frames * 255).round_().to(torch.uint8), _labels(things, scenes)
+    ground, *others = layout.slots
+    colours, masks = sample(layout.pixels, ground, size, whole=True)
+    frames = recolour(colours, ground.tint)
+    things = torch.zeros_like(masks[:, :, 0], dtype=torch.uint8)
+    for k in range(masks.shape[2]):
+        things = torch.where(masks[:, :, k] > 0.5, ground.things[:, k, None, None, None], things)
+    cover = masks.amax(2)
+    for slot in others:
+        _compose(layout.pixels, slot, frames, things, cover)
+    frames = expose(frames, layout.colour, layout.gains, layout.streaks, layout.cameras)
+    return (frames * 255).round_().to(torch.uint8), _labels(things, layout)
 
 
-def _group(layer: Layer) -> tuple[int, ...]:
-    """Layers that can be stacked have this in common."""
-    times, h, w = layer.ids.shape
-    return (times, -(-h // PATCH), -(-w // PATCH), len(layer.things), layer.whole)
+def _compose(pixels: Tensor, slot: Slot, frames: Tensor, things: Tensor, cover: Tensor) -> None:
+    """Lays a layer over what some clips show already, in place."""
+    colours, masks = sample(pixels, slot, frames.shape[-1], whole=False)
+    colours = recolour(colours, slot.tint)
+    before = cover[slot.clips]
+    opacity = masks.amax(2) * slot.shown[:, :, None, None]
+    opacity = torch.where(slot.behind[:, None, None, None], opacity * (1 - before), opacity)
+    frames[slot.clips] = torch.lerp(frames[slot.clips], colours, opacity[:, :, None])
+    things[slot.clips] = torch.where(opacity > 0.5, slot.things[:, 0, None, None, None], things[slot.clips])
+    cover[slot.clips] = torch.maximum(before, opacity)
 
 
-def _compose(frames: Tensor, things: Tensor, cover: Tensor, clips: list[int], layers: list[Layer]) -> None:
-    """Lays one layer of each of some clips over what is there, in place."""
-    device, size = frames.device, frames.shape[-1]
-    colours, masks = sample(layers, size, device)
-    tints = torch.from_numpy(np.stack([np.eye(3, 4) if x.tint is None else x.tint for x in layers]))
-    colours = recolour(colours, tints)
-    numbers = torch.tensor([x.things for x in layers], dtype=torch.uint8, device=device)
-    if layers[0].whole:
-        frames[clips] = colours
-        own = things[clips]
-        for k in range(masks.shape[2]):
-            own = torch.where(masks[:, :, k] > 0.5, numbers[:, k, None, None, None], own)
-        things[clips] = own
-        if masks.shape[2]:
-            cover[clips] = masks.amax(2)
-        return
-    shown = np.stack([np.ones(frames.shape[1]) if x.shown is None else x.shown for x in layers])
-    behind = torch.tensor([x.behind for x in layers], device=device)[:, None, None, None]
-    before = cover[clips]
-    opacity = masks.amax(2) * torch.from_numpy(shown).to(masks)[:, :, None, None]
-    opacity = torch.where(behind, opacity * (1 - before), opacity)
-    frames[clips] = torch.lerp(frames[clips], colours, opacity[:, :, None])
-    things[clips] = torch.where(opacity > 0.5, numbers[:, 0, None, None, None], things[clips])
-    cover[clips] = torch.maximum(before, opacity)
+def sample(pixels: Tensor, slot: Slot, size: int, whole: bool) -> tuple[Tensor, Tensor]:
+    """Sees layers through their paths, bilinear between pixels.
 
-
-def sample(layers: list[Layer], size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sees layers of one group through their paths.
+    Args:
+        pixels: see :attr:`vcut.training.layout.Layout.pixels`.
+        slot: of n layers.
+        size: side S.
+        whole: reflected at the borders; else nothing is beyond them.
 
     Returns:
         n,T,3,S,S colours in 0..1, and n,T,K,S,S soft masks of ids 1..K.
     """
-    times, rows, columns, kinds, whole = _group(layers[0])
-    h, w = rows * PATCH, columns * PATCH
-    stack = np.zeros((len(layers), times, h, w, 4), np.uint8)
-    for i, layer in enumerate(layers):
-        high, wide = layer.ids.shape[1:]
-        stack[i, :, :high, :wide, :3] = layer.rgb
-        stack[i, :, :high, :wide, 3] = layer.ids
-    packed = torch.from_numpy(stack).to(device).permute(0, 1, 4, 2, 3)
-    planes = torch.empty(len(layers), times, 3 + kinds, h, w, device=device)
-    planes[:, :, :3] = packed[:, :, :3]
-    planes[:, :, :3] /= 255
-    for k in range(kinds):
-        planes[:, :, 3 + k] = packed[:, :, 3] == k + 1
-    extent = torch.tensor([x.ids.shape[:0:-1] for x in layers], dtype=torch.float32, device=device)
-    pixels = trace([x.path for x in layers], size, device)
-    if whole:
-        extent = extent[:, None, None, None]
-        pixels = extent - (pixels.remainder(2 * extent) - extent).abs()
-        pixels = torch.minimum(pixels.clamp_(min=0.5), extent - 0.5)
-    grid = pixels / torch.tensor([w, h], device=device) * 2 - 1
-    length = grid.shape[1]
-    # a still is sampled once for all its frames: their grids below each other
-    grid = grid.flatten(0, 1) if times > 1 else grid.flatten(1, 2)
-    seen = functional.grid_sample(planes.flatten(0, 1), grid, "bilinear", "zeros", align_corners=False)
-    clips = (len(layers), length)
-    seen = seen.unflatten(0, clips) if times > 1 else seen.unflatten(2, (length, size)).transpose(1, 2)
-    return seen[:, :, :3], seen[:, :, 3:]
+    width, height = (slot.extent[:, i, None, None, None] for i in (0, 1))
+    x, y = (_reflected(at, side) if whole else at for at, side in zip(trace(slot, size), (width, height), strict=True))
+    x, y = x - 0.5, y - 0.5
+    left, top = x.floor(), y.floor()
+    right_share, low_share = x - left, y - top
+    kinds = torch.arange(1, 1 + slot.things.shape[1], dtype=torch.uint8, device=pixels.device)
+    start, row = slot.start[:, :, None, None], width.int()
+    colours, masks = (x.new_zeros(*x.shape, count) for count in (3, len(kinds)))
+    for column, across in ((left, 1 - right_share), (left + 1, right_share)):
+        column_there = torch.minimum(column.clamp(min=0), width - 1)
+        for line, down in ((top, 1 - low_share), (top + 1, low_share)):
+            line_there = torch.minimum(line.clamp(min=0), height - 1)
+            index = start + line_there.int() * row + column_there.int()
+            found = pixels.index_select(0, index.flatten()).view(torch.uint8).view(*index.shape, 4)
+            share = across * down
+            colours.addcmul_(found[..., :3].to(x.dtype), share[..., None])
+            if not whole:
+                share = share * ((column_there == column) & (line_there == line))
+            masks.addcmul_((found[..., 3:] == kinds).to(x.dtype), share[..., None])
+    return colours.movedim(-1, 2) / 255, masks.movedim(-1, 2)
 
 
-def trace(paths: list[Path], size: int, device: torch.device) -> Tensor:
-    """n,T,S,S,2: the layer's pixel (x, y) that each pixel of the output shows."""
+def _reflected(at: Tensor, side: Tensor) -> Tensor:
+    """Places on an axis as in a picture of so many pixels between mirrors."""
+    at = side - (at.remainder(2 * side) - side).abs()
+    return torch.minimum(at.clamp_(min=0.5), side - 0.5)
 
-    def stack(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([getattr(path, name) for path in paths])).float().to(device)
 
-    centre, linear, warp, anchor = stack("centre"), stack("linear"), stack("warp"), stack("anchor")
+def trace(slot: Slot, size: int) -> tuple[Tensor, Tensor]:
+    """The layer's pixel that each pixel of the output shows: x and y, n,T,S,S each."""
+    device = slot.warp.device
     axis = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size * 2 - 1
-    unit = torch.stack([axis.expand(size, size), axis[:, None].expand(size, size)])
-    bend = functional.interpolate(warp.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=True)
-    unit = unit + bend.unflatten(0, warp.shape[:2]) - centre[..., None, None]
-    return torch.einsum("ntij,ntjhw->nthwi", linear, unit) + anchor[:, :, None, None]
+    bend = functional.interpolate(slot.warp.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=True)
+    across, down = bend.unflatten(0, slot.warp.shape[:2]).unbind(2)
+    across = across + (axis - slot.centre[..., :1])[..., None, :]
+    down = down + (axis - slot.centre[..., 1:])[..., :, None]
+    linear, anchor = slot.linear[..., None, None], slot.anchor[..., None, None]
+    x, y = (linear[:, :, i, 0] * across + linear[:, :, i, 1] * down + anchor[:, :, i] for i in (0, 1))
+    return x, y
 
 
-def _labels(things: Tensor, scenes: list[Scene]) -> Tensor:
+def _labels(things: Tensor, layout: Layout) -> Tensor:
     """Chooses the targets by what the first frame shows."""
-    most = max(max(scene.order, default=0) for scene in scenes)
-    first = functional.one_hot(things[:, 0].flatten(1).long(), most + 1).sum(1).cpu().numpy()
-    table = np.zeros((len(scenes), most + 1), np.uint8)
-    for i, scene in enumerate(scenes):
-        seen = [n for n in scene.order if first[i, n] > MIN_TARGET * things[0, 0].numel()]
-        if not seen and scene.order:
-            seen = [max(scene.order, key=lambda n: first[i, n])]
-        for label, number in enumerate(seen[: scene.targets], 1):
-            table[i, number] = label
-    lut = torch.from_numpy(table).to(things.device)
-    return lut.gather(1, things.flatten(1).long()).view(things.shape)
+    order = layout.order
+    first = things[:, 0].flatten(1).long()
+    counts = torch.zeros(len(first), 256, device=things.device)
+    counts.scatter_add_(1, first, torch.ones_like(first, dtype=counts.dtype))
+    shown = counts.gather(1, order).masked_fill(order == 0, -1.0)
+    seen = shown > MIN_TARGET * first.shape[1]
+    best = functional.one_hot(shown.argmax(1), order.shape[1]).bool()
+    seen = torch.where(seen.any(1, keepdim=True), seen, best & (order > 0))
+    rank = seen.cumsum(1)
+    chosen = torch.where(seen & (rank <= layout.targets[:, None]), rank, 0)
+    table = torch.zeros(len(first), 256, dtype=torch.uint8, device=things.device)
+    table.scatter_(1, order, chosen.to(torch.uint8))
+    return table.gather(1, things.flatten(1).long()).view(things.shape)

@@ -27,12 +27,12 @@ from vcut.engine.runtime import Runtime, training_dtype
 from vcut.errors import InputError, OptionError
 from vcut.models.base import SegmentationModel
 from vcut.models.registry import build_model, load_trunks, same_trunks, take_over
-from vcut.training.clips import Batches, ClipMaker
+from vcut.training.clips import Batches, ClipMaker, Drawn
 from vcut.training.descent import descend
 from vcut.training.losses import Weights, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.pack import Pack
-from vcut.training.render import render
+from vcut.training.render import draw
 from vcut.weights import load_model
 from vcut.weights.file import save_weights
 
@@ -79,14 +79,14 @@ class Tally:
         waited: seconds that went by waiting for clips.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.steps = 0
         self.waited = 0.0
-        self._sums = torch.zeros(2)
+        self._sums = torch.zeros(2, device=device)
         self._began = time.monotonic()
 
     def add(self, values: Tensor, waited: float) -> None:
-        """Counts a step with its loss and overlap, on the CPU."""
+        """Counts a step with its loss and overlap; a GPU is not waited for."""
         self._sums += values
         self.waited += waited
         self.steps += 1
@@ -197,6 +197,7 @@ class Trainer:
                 for (in_trunk, decays), parameters in groups.items()
             ],
             lr=options.rate,
+            fused=self.device.type == "cuda",  # one launch for all
         )
 
     def rate(self, step: int) -> float:
@@ -238,7 +239,7 @@ class Trainer:
         """
         begin = saved = time.monotonic()
         before = self.seconds
-        tally = Tally()
+        tally = Tally(self.device)
         self._stopping = False
         with closing(self._batches(packs, workers)) as batches:  # its workers end with it, also after an error
             while self.step < self.options.steps:
@@ -252,7 +253,7 @@ class Trainer:
                 if self.step % report_every == 0 or ended:
                     due = judge is not None and (self.step % judge_every < report_every or ended)
                     self._tell(tally, judge if due else None, report)
-                    tally = Tally()
+                    tally = Tally(self.device)
                 stopping = self._stopping or time.monotonic() - begin > seconds
                 if ended or stopping or time.monotonic() - saved > save_every:
                     self._check(tally.loss)
@@ -283,25 +284,26 @@ class Trainer:
             self.export("best.safetensors")
         return score
 
-    def _batches(self, packs: dict[str, Pack], workers: int) -> Generator[tuple[Tensor, Tensor], None, None]:
-        """Frames and labels on the device: drawn by the loader for a CPU, and on a GPU by the GPU."""
+    def _batches(self, packs: dict[str, Pack], workers: int) -> Generator[tuple[Tensor, Tensor, int], None, None]:
+        """Frames, labels and the number of targets: drawn by the loader for a CPU, and on a GPU by the GPU."""
         on_cpu = self.device.type == "cpu"
         options = self.options
         maker = ClipMaker(packs, options.augmentations, options.size, options.stills)
-        batches = Batches(maker, options, drawn=on_cpu)
+        batches = Batches(maker, options)
         loader = DataLoader(
-            batches,
+            Drawn(batches) if on_cpu else batches,
             batch_size=None,
             sampler=range(self.step, options.steps),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             worker_init_fn=_set_up_loader,
+            pin_memory=self.device.type == "cuda",
         )
         for batch in loader:
-            yield batch if on_cpu else render(batch, options.size, self.device)
+            yield batch if on_cpu else (*draw(batch.to(self.device), options.size), batch.most)
 
-    def _advance(self, frames: Tensor, labels: Tensor) -> Tensor:
-        """One optimizer step; returns loss and overlap on the CPU."""
+    def _advance(self, frames: Tensor, labels: Tensor, objects: int) -> Tensor:
+        """One optimizer step; returns loss and overlap, on the device, which is not waited for."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step) * group["share"]
         glances = (torch.rand(frames.shape[1]) < self.options.glance).tolist()
@@ -315,6 +317,7 @@ class Trainer:
                 glances,
                 self.options.drift,
                 self.options.given(self.step),
+                objects,
             )
         descend(self.model, self.optimizer, loss)
         self.step += 1
@@ -323,7 +326,7 @@ class Trainer:
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - decay)
             for kept, newest in zip(self.mean.buffers(), self.model.buffers(), strict=True):  # of batch norm
                 kept.copy_(newest)
-        return torch.stack([loss.detach(), overlap]).cpu()
+        return torch.stack([loss.detach(), overlap])
 
     def _log(self, progress: Progress) -> None:
         path = self.folder / "log.csv"
@@ -344,6 +347,7 @@ class Trainer:
             "seconds": self.seconds,
             "best": self.best,
             "random": torch.get_rng_state(),
+            "random on device": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
         with replacing(self.folder / "state.pt") as temporary:
             torch.save(state, temporary)
@@ -361,6 +365,9 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state.get("best", 0.0)
         torch.set_rng_state(state["random"].cpu())
+        on_device = state.get("random on device")
+        if on_device is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(on_device.cpu(), self.device)
         self._forget_log()
 
     def _forget_log(self) -> None:

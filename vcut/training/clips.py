@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vcut.training.layout import Layout, lay_out
 from vcut.training.looks import colour_matrix, draw_camera
 from vcut.training.motion import Motion, draw_motion, draw_path, zooming
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import Pack
-from vcut.training.layout import Layout, lay_out
 from vcut.training.render import draw
 from vcut.training.scene import Layer, Path, Scene
 

@@ -21,9 +21,9 @@ class Slot:
     """The n layers that lie at one height of their scenes, each of another clip.
 
     Shapes: ``clips``: n int64, numbers of the clips; ``start``: n,T int32, the first of a frame's pixels among
-    :attr:`Layout.pixels`; ``extent``: n,2 (width, height); ``anchor``, ``centre``: n,T,2; ``linear``: n,T,2,2; ``warp``:
-    n,T,2,KNOTS,KNOTS (see :class:`vcut.training.scene.Path`); ``things``: n,K uint8, numbers of ids 1..K; ``behind``:
-    n; ``shown``: n,T; ``tint``: n,3,4.
+    :attr:`Layout.pixels`; ``extent``: n,2 (width, height); ``anchor``, ``centre``: n,T,2; ``linear``: n,T,2,2;
+    ``warp``: n,T,2,KNOTS,KNOTS (see :class:`vcut.training.scene.Path`); ``things``: n,K uint8, numbers of ids 1..K;
+    ``behind``: n; ``shown``: n,T; ``tint``: n,3,4.
     """
 
     clips: Tensor

@@ -65,7 +65,7 @@ def draw_camera(rng: np.random.Generator, frames: int, kinds: Collection[str]) -
 
 
 def expose(frames: Tensor, colour: Tensor, gains: Tensor, streaks: Tensor, cameras: Sequence[Camera]) -> Tensor:
-    """What the cameras make of B,T,3,H,W in 0..1; their ``colour``, ``gains`` and ``streaks`` are stacked, and there."""
+    """What cameras make of B,T,3,H,W in 0..1; their ``colour``, ``gains`` and ``streaks`` are stacked, and there."""
     frames = recolour(frames, colour) * gains[..., None, None]
     for i, camera in enumerate(cameras):
         clip = frames[i]

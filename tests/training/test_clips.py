@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from PIL import Image
 
 from vcut.errors import InputError, OptionError
 from vcut.training.clips import Batches, ClipMaker, Drawn
+from vcut.training.layout import Resident, lay_out
 from vcut.training.motion import KNOTS
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import open_packs
-from vcut.training.render import render
-from vcut.training.scene import Camera, Layer, Path, Scene
+from vcut.training.pictures import stack
+from vcut.training.render import draw, render
+from vcut.training.scene import MARKED, Box, Camera, Layer, Path, Scene
 
 
 def test_packs_hold_the_pictures(data, packs):
@@ -60,26 +63,31 @@ def plain_camera(length: int) -> Camera:
     return Camera(np.eye(3, 4), np.ones((length, 3)))
 
 
+def of(rgb: np.ndarray, ids: np.ndarray, number: int, path: Path, **more) -> Layer:
+    """All of some pictures, as one thing."""
+    return Layer(stack(rgb, ids), np.arange(len(ids)), Box(0, 0, *ids.shape[1:]), (MARKED,), (number,), path, **more)
+
+
 def ground(rng: np.random.Generator, length: int, size: int = 64) -> Layer:
     """A noisy picture with a square that is thing 1."""
     rgb = rng.integers(0, 256, (1, size, size, 3), np.uint8)
     ids = np.zeros((1, size, size), np.uint8)
     ids[:, 8:24, 8:24] = 1
-    return Layer(rgb, ids, (1,), at_rest(length, (size / 2, size / 2), size / 2), whole=True)
+    return of(rgb, ids, 1, at_rest(length, (size / 2, size / 2), size / 2), whole=True)
 
 
 def patch(length: int, number: int, centre: tuple[float, float], **more) -> Layer:
     """A red square of 16 x 16 pixels of a 64-pixel frame."""
     rgb = np.zeros((1, 16, 16, 3), np.uint8)
     rgb[..., 0] = 255
-    return Layer(rgb, np.ones((1, 16, 16), np.uint8), (number,), at_rest(length, (8, 8), 32, centre), **more)
+    return of(rgb, np.ones((1, 16, 16), np.uint8), number, at_rest(length, (8, 8), 32, centre), **more)
 
 
 def test_a_layer_at_rest_is_its_picture():
     base = ground(np.random.default_rng(0), 3)
     frames, labels = render([Scene([base], (1,), 1, plain_camera(3))], 64)
-    assert torch.equal(frames[0, 2], torch.from_numpy(base.rgb[0]).permute(2, 0, 1))
-    assert torch.equal(labels[0, 1], torch.from_numpy(base.ids[0]))
+    assert torch.equal(frames[0, 2], torch.from_numpy(base.pictures.image(0)).permute(2, 0, 1))
+    assert torch.equal(labels[0, 1], torch.from_numpy(base.pictures.mask(0)))
 
 
 def test_layers_cover_pass_behind_and_vanish():
@@ -108,6 +116,18 @@ def test_clips_rendered_together_equal_clips_one_by_one(packs):
         alone, own = render([scene], 64)
         assert (frames[i].int() - alone[0].int()).abs().max() <= 1
         assert (labels[i] != own[0]).float().mean() < 1e-3
+
+
+@pytest.mark.parametrize("video", [False, True])
+def test_pictures_on_the_device_are_drawn_as_those_that_are_brought_there(packs, video):
+    maker = ClipMaker(packs)
+    scenes = [maker.scene(np.random.default_rng(seed), 4, 3, video) for seed in range(8)]
+    resident = Resident(packs.values(), torch.device("cpu"))
+    layout = lay_out(scenes, resident.places)
+    assert not len(layout.pixels)
+    frames, labels = draw(replace(layout, pixels=resident.pixels), 64)
+    brought, own = render(scenes, 64)
+    assert torch.equal(frames, brought) and torch.equal(labels, own)
 
 
 @pytest.mark.parametrize("video", [False, True])
@@ -153,7 +173,7 @@ def test_camera_faults_change_the_picture_and_not_the_labels():
     rng = np.random.default_rng(3)
     smooth = np.kron(rng.integers(0, 256, (1, 8, 8, 3), np.uint8), np.ones((1, 8, 8, 1), np.uint8))
     base = ground(rng, 2)
-    base.rgb = smooth
+    base.pictures = stack(smooth, base.pictures.mask(0)[None])
     plain, labels = render([Scene([base], (1,), 1, plain_camera(2))], 64)
     faults = {
         "streaks": np.array([[0.0, 0.0], [10.0, 0.0]]),

@@ -5,8 +5,9 @@ A clip has a few targets. Objects that are there but not targets are background:
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from vcut.training.looks import colour_matrix, draw_camera
 from vcut.training.motion import Motion, draw_motion, draw_path, zooming
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import Pack
+from vcut.training.pictures import Pictures
 from vcut.training.render import draw
-from vcut.training.scene import Layer, Path, Scene
+from vcut.training.scene import ALL, MARKED, Box, Ids, Layer, Path, Scene
 
 MARGIN = 2
 """Pixels of surroundings around a cut-out, so that its edge has colours to blend with."""
@@ -39,14 +41,18 @@ USUAL_SIZE = 256
 
 @dataclass
 class _Take:
-    """The first layer of a scene, and where it came from: a pack, and the pictures (one, or one for each frame)."""
+    """The first layer of a scene, and more of where it came from: the id of its first thing, the layer's pixels that
+    half the output's side spans, and all pictures of the clip."""
 
     layer: Layer
-    pack: Pack
-    pictures: np.ndarray
     identifier: int
     extent: tuple[float, float]
     clip: np.ndarray | None = None
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is any thing in it."""
+        return bool(self.layer.things)
 
 
 class ClipMaker:
@@ -89,9 +95,9 @@ class ClipMaker:
         take = self._from_video(rng, times) if video else self._from_stills(rng, times, made)
         layers = [take.layer]
         pastes = int(rng.choice(3, p=(0.45, 0.45, 0.1) if video else (0.3, 0.5, 0.2))) if made != "moved" else 0
-        for _ in range(max(pastes, not take.identifier)):
+        for _ in range(max(pastes, not take.shows)):
             layers += self._paste(rng, times, 1 + sum(len(x.things) for x in layers), video)
-        if "twin" in self.kinds and take.identifier and rng.random() < 0.25:
+        if "twin" in self.kinds and take.shows and rng.random() < 0.25:
             layers.append(self._twin(rng, times, 1 + sum(len(x.things) for x in layers), take))
         things = 1 + rng.permutation(sum(len(x.things) for x in layers))
         if "occlusion" in self.kinds and rng.random() < 0.25:
@@ -123,12 +129,9 @@ class ClipMaker:
         aspect = np.exp(rng.uniform(-0.15, 0.15))
         extent = (half * aspect, half / aspect)
         path = draw_path(rng, times, self._motion_of(rng), anchor, start, extent)
-        numbered = np.zeros_like(mask)
-        for k, i in enumerate(ids, 1):
-            numbered[mask == i] = k
-        things = tuple(range(1, len(ids) + 1))
-        layer = Layer(pack.image(index)[None], numbered[None], things, path, whole=True)
-        return _Take(layer, pack, np.array([index]), ids[0] if ids else 0, extent)
+        chosen, things = np.array([index]), tuple(range(1, len(ids) + 1))
+        layer = Layer(pack, chosen, Box(0, 0, h, w), tuple((i, i) for i in ids), things, path, whole=True)
+        return _Take(layer, ids[0] if ids else 0, extent)
 
     def _from_video(self, rng: np.random.Generator, times: np.ndarray) -> _Take:
         """Frames of one clip with random skips, forwards or backwards, seen through a view that follows the object."""
@@ -150,27 +153,21 @@ class ClipMaker:
         pose = draw_path(rng, np.arange(1), draw_motion(rng), (0.0, 0.0), (0.0, 0.0), (half_x, half_y))
         left, top = np.maximum(eye.min(0) - OVERVIEW * np.array([half_x, half_y]), 0).astype(int)
         right, bottom = np.ceil(eye.max(0) + OVERVIEW * np.array([half_x, half_y])).astype(int)
-        view = (slice(top, min(bottom, h)), slice(left, min(right, w)))
+        box = Box(top, left, min(bottom, h) - top, min(right, w) - left)
         path = Path(eye - (left, top), *(np.repeat(x, len(times), 0) for x in (pose.centre, pose.linear, pose.warp)))
-        layer = Layer(
-            np.stack([pack.image(i)[view] for i in chosen]),
-            np.stack([pack.mask(i)[view] > 0 for i in chosen]).astype(np.uint8),
-            (1,),
-            path,
-            whole=True,
-        )
-        return _Take(layer, pack, chosen, 1, (half_x, half_y), clip)
+        layer = Layer(pack, chosen, box, (MARKED,), (1,), path, whole=True)
+        return _Take(layer, 0, (half_x, half_y), clip)
 
     def _paste(self, rng: np.random.Generator, times: np.ndarray, number: int, video: bool) -> list[Layer]:
         """An object of another still (or video) moves over the scene; now and then its twin does, too."""
         if video and self.walks and rng.random() < 0.3:
             clip = self.walks[int(rng.integers(len(self.walks)))]
-            rgb, ids = self._cut_walk(self.packs["video"], _frames(rng, clip, times))
+            cut = _cut(self.packs["video"], _frames(rng, clip, times), 0)
         else:
             pack = self.packs["stills"]
             index = int(rng.choice(self.usable))
-            rgb, ids = _cut(pack, [index], int(rng.choice(pack.objects(index))))
-        h, w = ids.shape[1:]
+            cut = _cut(pack, np.array([index]), int(rng.choice(pack.objects(index))))
+        h, w = cut.box.height, cut.box.width
         size = _closeness(rng, *SMALL) if "small" in self.kinds and rng.random() < 0.35 else rng.uniform(0.2, 0.75)
         half = max(h, w) / 2 / size
         tint = colour_matrix(rng, 0.5)
@@ -179,23 +176,21 @@ class ClipMaker:
             start = tuple(rng.uniform(-0.75, 0.75, 2) if number > 1 else rng.uniform(-0.4, 0.4, 2))
             path = draw_path(rng, times, self._motion_of(rng), (w / 2, h / 2), start, (half, half))
             behind, shown = rng.random() < 0.25, self._shown(rng, len(times))
-            layers.append(Layer(rgb, ids, (number + n,), path, behind=behind, shown=shown, tint=tint))
+            layers.append(cut.layer(number + n, path, behind=behind, shown=shown, tint=tint))
         return layers
 
     def _twin(self, rng: np.random.Generator, times: np.ndarray, number: int, take: _Take) -> Layer:
         """The scene's own object once more: of a still as it is, of a video at another time."""
-        if take.clip is None:
-            rgb, ids = _cut(take.pack, take.pictures, take.identifier)
-        else:
-            rgb, ids = self._cut_walk(take.pack, _frames(rng, take.clip, times))
-        h, w = ids.shape[1:]
+        chosen = take.layer.chosen if take.clip is None else _frames(rng, take.clip, times)
+        cut = _cut(take.layer.pictures, chosen, take.identifier)
+        h, w = cut.box.height, cut.box.width
         zoom = rng.uniform(0.8, 1.25)
         start = tuple(rng.uniform(-0.9, 0.9, 2))
         extent = (take.extent[0] * zoom, take.extent[1] * zoom)
         path = draw_path(rng, times, draw_motion(rng), (w / 2, h / 2), start, extent)
         tint = colour_matrix(rng, 0.15)
         behind, shown = rng.random() < 0.5, self._shown(rng, len(times))
-        return Layer(rgb, ids, (number,), path, behind=behind, shown=shown, tint=tint)
+        return cut.layer(number, path, behind=behind, shown=shown, tint=tint)
 
     def _shown(self, rng: np.random.Generator, length: int) -> np.ndarray | None:
         """Now and then an object is gone for some frames, or for good."""
@@ -209,10 +204,11 @@ class ClipMaker:
         """Something that is never a target passes over a thing, from outside the picture to outside it."""
         pack = self.packs["stills"]
         index = int(rng.choice(self.usable))
-        rgb, ids = _cut(pack, [index], int(rng.choice(pack.objects(index))))
+        cut = _cut(pack, np.array([index]), int(rng.choice(pack.objects(index))))
         if rng.random() < 0.4:  # a straight-edged piece: a post, a wall
-            rgb, ids = rgb[:, :, : max(8, rgb.shape[2] // 3)], np.ones_like(ids[:, :, : max(8, ids.shape[2] // 3)])
-        h, w = ids.shape[1:]
+            width = min(cut.box.width, max(8, cut.box.width // 3))
+            cut = replace(cut, box=replace(cut.box, width=width), ids=ALL)
+        h, w = cut.box.height, cut.box.width
         half = max(h, w) / 2 / rng.uniform(0.3, 0.9)
         over = layers[int(rng.integers(len(layers)))].path
         path = draw_path(rng, np.arange(length), draw_motion(rng), (w / 2, h / 2), (0.0, 0.0), (half, half))
@@ -221,10 +217,7 @@ class ClipMaker:
         heading = speed * np.array([np.cos(angle), np.sin(angle)])
         middle = over.centre[int(when)] + rng.normal(0, 0.15, 2)
         path.centre = middle + (np.arange(length)[:, None] - when) * heading
-        return Layer(rgb, ids, (0,), path, tint=colour_matrix(rng, 0.5))
-
-    def _cut_walk(self, pack: Pack, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _cut(pack, chosen, 0)
+        return cut.layer(0, path, tint=colour_matrix(rng, 0.5))
 
 
 def _closeness(rng: np.random.Generator, near: float, far: float) -> float:
@@ -246,20 +239,31 @@ def _frames(rng: np.random.Generator, clip: np.ndarray, times: np.ndarray) -> np
     return chosen[::-1] if rng.random() < 0.5 else chosen
 
 
-def _cut(pack: Pack, pictures: Collection[int], identifier: int) -> tuple[np.ndarray, np.ndarray]:
-    """An object's surroundings in some pictures of one size, T0,h,w,3, and where it is, T0,h,w (0 or 1).
+@dataclass(frozen=True)
+class _Cut:
+    """An object in some pictures of one size, and its surroundings."""
 
-    ``identifier`` 0 is all that is marked.
-    """
-    masks = [pack.mask(i) == identifier if identifier else pack.mask(i) > 0 for i in pictures]
+    pictures: Pictures
+    chosen: np.ndarray
+    box: Box
+    ids: Ids
+
+    def layer(self, number: int, path: Path, **more: Any) -> Layer:
+        """It alone, as the thing of that number."""
+        return Layer(self.pictures, self.chosen, self.box, (self.ids,), (number,), path, **more)
+
+
+def _cut(pictures: Pictures, chosen: np.ndarray, identifier: int) -> _Cut:
+    """Cuts what has an id, or for 0 all that is marked, out of pictures of one size."""
+    low, high = ids = (identifier, identifier) if identifier else MARKED
+    masks = [pictures.mask(i) for i in chosen]
     h, w = masks[0].shape
-    ys, xs = np.nonzero(np.any(masks, 0))
+    ys, xs = np.nonzero(np.any([(mask >= low) & (mask <= high) for mask in masks], 0))
     if not len(ys):
         ys, xs = np.array([h // 2]), np.array([w // 2])
-    top, left = max(0, ys.min() - MARGIN), max(0, xs.min() - MARGIN)
-    box = (slice(top, ys.max() + 1 + MARGIN), slice(left, xs.max() + 1 + MARGIN))
-    rgb = np.stack([pack.image(i)[box] for i in pictures])
-    return rgb, np.stack([mask[box] for mask in masks]).astype(np.uint8)
+    top, left = max(0, int(ys.min()) - MARGIN), max(0, int(xs.min()) - MARGIN)
+    bottom, right = min(h, int(ys.max()) + 1 + MARGIN), min(w, int(xs.max()) + 1 + MARGIN)
+    return _Cut(pictures, chosen, Box(top, left, bottom - top, right - left), ids)
 
 
 class Batches(Dataset):
@@ -268,18 +272,20 @@ class Batches(Dataset):
     Args:
         maker: draws the clips.
         options: of the run.
+        places: of the pictures that are on the device (:class:`vcut.training.layout.Resident`), where they are.
     """
 
-    def __init__(self, maker: ClipMaker, options: TrainOptions) -> None:
+    def __init__(self, maker: ClipMaker, options: TrainOptions, places: Mapping[Pictures, int] | None = None) -> None:
         self.maker = maker
         self.options = options
+        self.places = places
 
     def __len__(self) -> int:
         return self.options.steps
 
     def __getitem__(self, step: int) -> Layout:
         """The batch's clips, to be drawn (:func:`vcut.training.render.draw`)."""
-        return lay_out(self.scenes(step))
+        return lay_out(self.scenes(step), self.places)
 
     def scenes(self, step: int) -> list[Scene]:
         """The batch's clips."""

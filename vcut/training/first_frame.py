@@ -16,6 +16,7 @@ from vcut.training.clips import ClipMaker
 from vcut.training.descent import descend
 from vcut.training.layout import lay_out
 from vcut.training.losses import Weights, unroll
+from vcut.training.pictures import Pictures, stack
 from vcut.training.render import draw
 
 KINDS = ("zoom", "motion-blur", "flicker")
@@ -37,30 +38,25 @@ SPOILT = 0.5
 """Share of masks that are spoilt before they are remembered (:mod:`vcut.training.drift`)."""
 
 
-class FirstFrame:
-    """One picture and its mask, read as :class:`vcut.training.pack.Pack` is; without a picture, none."""
+class FirstFrame(Pictures):
+    """One picture and its mask, as a :class:`vcut.training.pack.Pack`; without a picture, none.
+
+    Args:
+        rgb: H,W,3 uint8.
+        labels: H,W uint8 of object ids.
+    """
 
     clips: tuple[np.ndarray, ...] = ()
 
     def __init__(self, rgb: np.ndarray | None = None, labels: np.ndarray | None = None) -> None:
-        self._rgb = rgb
-        self._labels = labels
-        self.sizes = [] if labels is None else [labels.shape]
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def image(self, index: int) -> np.ndarray:
-        """H,W,3 uint8."""
-        return self._rgb
-
-    def mask(self, index: int) -> np.ndarray:
-        """H,W uint8 of object ids."""
-        return self._labels
+        one = stack(np.empty((0, 1, 1, 3), np.uint8), np.empty((0, 1, 1), np.uint8))
+        if labels is not None:
+            one = stack(rgb[None], labels[None])
+        super().__init__(one.pixels, one.offsets, one.sizes)
 
     def objects(self, index: int, low: float = 0.0, high: float = 1.0) -> list[int]:
         """All ids, however large the objects are."""
-        return [int(i) for i in np.unique(self._labels) if i]
+        return [int(i) for i in np.unique(self.mask(index)) if i]
 
 
 def finetune(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.training.scene import Camera, Layer, Scene
+from vcut.training.pictures import Pictures
+from vcut.training.scene import Box, Camera, Layer, Scene
 
 Record = TypeVar("Record")
 
@@ -21,18 +22,22 @@ class Slot:
     """The n layers that lie at one height of their scenes, each of another clip.
 
     Shapes: ``clips``: n int64, numbers of the clips; ``start``: n,T int32, the first of a frame's pixels among
-    :attr:`Layout.pixels`; ``extent``: n,2 (width, height); ``anchor``, ``centre``: n,T,2; ``linear``: n,T,2,2;
-    ``warp``: n,T,2,KNOTS,KNOTS (see :class:`vcut.training.scene.Path`); ``things``: n,K uint8, numbers of ids 1..K;
-    ``behind``: n; ``shown``: n,T; ``tint``: n,3,4.
+    :attr:`Layout.pixels`; ``row``: n int32, pixels from one line to the next; ``extent``: n,2 (width, height);
+    ``anchor``, ``centre``: n,T,2; ``linear``: n,T,2,2; ``warp``: n,T,2,KNOTS,KNOTS (see
+    :class:`vcut.training.scene.Path`); ``lowest``, ``highest``: n,K uint8, ids of K things; ``things``: n,K uint8,
+    their numbers; ``behind``: n; ``shown``: n,T; ``tint``: n,3,4.
     """
 
     clips: Tensor
     start: Tensor
+    row: Tensor
     extent: Tensor
     anchor: Tensor
     centre: Tensor
     linear: Tensor
     warp: Tensor
+    lowest: Tensor
+    highest: Tensor
     things: Tensor
     behind: Tensor
     shown: Tensor
@@ -84,24 +89,60 @@ def _each(record: Record, change: Callable[[Tensor], Tensor]) -> Record:
     return dataclasses.replace(record, **changed)
 
 
-def lay_out(scenes: Sequence[Scene]) -> Layout:
-    """Scenes of equally many frames as tensors on the CPU."""
+class Resident:
+    """Sets of pictures that are on a device as a whole, so that none need to be brought there clip by clip.
+
+    Args:
+        sets: of pictures, of less than 2^31 pixels in all.
+        device: where to.
+
+    Attributes:
+        pixels: see :attr:`Layout.pixels`.
+        places: where each set begins in them.
+    """
+
+    def __init__(self, sets: Iterable[Pictures], device: torch.device) -> None:
+        sets = list(sets)
+        ends = np.cumsum([len(pictures.pixels) for pictures in sets]).tolist()
+        self.pixels = torch.empty(ends[-1], dtype=torch.int32, device=device)
+        self.places = dict(zip(sets, [0, *ends[:-1]], strict=True))
+        for pictures, begin in self.places.items():
+            self.pixels[begin : begin + len(pictures.pixels)] = torch.from_numpy(_packed(pictures.pixels)).to(device)
+
+
+def lay_out(scenes: Sequence[Scene], places: Mapping[Pictures, int] | None = None) -> Layout:
+    """Scenes of equally many frames as tensors on the CPU.
+
+    Args:
+        scenes: to be laid out.
+        places: of all their pictures among the pixels that are to be put into the layout; left out, it holds a copy of
+            those that the scenes show.
+    """
     length = len(scenes[0].layers[0].path.centre)
-    layers = [layer for scene in scenes for layer in scene.layers]
-    sizes = np.cumsum([0] + [layer.ids.size for layer in layers])
-    pixels = np.empty((int(sizes[-1]), 4), np.uint8)
-    for layer, begin, end in zip(layers, sizes, sizes[1:], strict=False):
-        part = pixels[begin:end].reshape(*layer.ids.shape, 4)
-        part[..., :3], part[..., 3] = layer.rgb, layer.ids
-    starts = dict(zip(map(id, layers), sizes.tolist(), strict=False))
-    slots = []
+    pieces: list[np.ndarray] = []
+    slots, count = [], 0
     for height in range(max(len(scene.layers) for scene in scenes)):
         clips = [i for i, scene in enumerate(scenes) if len(scene.layers) > height]
-        slots.append(_slot(clips, [scenes[i].layers[height] for i in clips], starts, length))
+        layers = [scenes[i].layers[height] for i in clips]
+        begins, rows = [], []
+        for layer in layers:
+            if places is None:
+                parts = [_within(layer.pictures.both(i), layer.box) for i in layer.chosen]
+                begin = count + parts[0].size // 4 * np.arange(len(parts))
+                pieces += [part.reshape(-1, 4) for part in parts]
+                count += sum(part.size for part in parts) // 4
+                row = layer.box.width
+            else:
+                row = int(layer.pictures.sizes[layer.chosen[0]][1])
+                begin = places[layer.pictures] + layer.pictures.offsets[layer.chosen]
+                begin = begin + layer.box.top * row + layer.box.left
+            begins.append(np.broadcast_to(begin, length))
+            rows.append(row)
+        slots.append(_slot(clips, layers, begins, rows))
     cameras = [scene.camera for scene in scenes]
     still = np.zeros((length, 2))
     return Layout(
-        pixels=torch.from_numpy(pixels.view(np.int32)[:, 0]),
+        pixels=torch.from_numpy(_packed(np.concatenate(pieces))) if pieces else torch.empty(0, dtype=torch.int32),
         slots=slots,
         order=_padded([scene.order for scene in scenes], torch.int64),
         targets=torch.tensor([scene.targets for scene in scenes]),
@@ -113,20 +154,31 @@ def lay_out(scenes: Sequence[Scene]) -> Layout:
     )
 
 
-def _slot(clips: list[int], layers: list[Layer], starts: dict[int, int], length: int) -> Slot:
+def _within(picture: np.ndarray, box: Box) -> np.ndarray:
+    return picture[box.top : box.top + box.height, box.left : box.left + box.width]
+
+
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """P,4 uint8 as P int32."""
+    return pixels.view(np.int32)[:, 0]
+
+
+def _slot(clips: list[int], layers: list[Layer], begins: list[np.ndarray], rows: list[int]) -> Slot:
     paths = [layer.path for layer in layers]
-    begin = [starts[id(layer)] + np.arange(length) % len(layer.ids) * layer.ids[0].size for layer in layers]
     return Slot(
         clips=torch.tensor(clips),
-        start=torch.from_numpy(np.array(begin)).int(),
-        extent=torch.tensor([layer.ids.shape[:0:-1] for layer in layers], dtype=torch.float32),
+        start=torch.from_numpy(np.stack(begins)).int(),
+        row=torch.tensor(rows, dtype=torch.int32),
+        extent=torch.tensor([(layer.box.width, layer.box.height) for layer in layers], dtype=torch.float32),
         anchor=_stack([path.anchor for path in paths]),
         centre=_stack([path.centre for path in paths]),
         linear=_stack([path.linear for path in paths]),
         warp=_stack([path.warp for path in paths]),
+        lowest=_padded([[low for low, _ in layer.ids] for layer in layers], torch.uint8, 1),  # 1 to 0: nothing
+        highest=_padded([[high for _, high in layer.ids] for layer in layers], torch.uint8),
         things=_padded([layer.things for layer in layers], torch.uint8),
         behind=torch.tensor([layer.behind for layer in layers]),
-        shown=_stack([np.ones(length) if layer.shown is None else layer.shown for layer in layers]),
+        shown=_stack([np.ones(len(layer.path.centre)) if layer.shown is None else layer.shown for layer in layers]),
         tint=_stack([np.eye(3, 4) if layer.tint is None else layer.tint for layer in layers]),
     )
 
@@ -135,9 +187,7 @@ def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays)).float()
 
 
-def _padded(rows: Sequence[Sequence[int]], dtype: torch.dtype) -> Tensor:
-    """Rows of different lengths as a matrix, with zeros after them."""
-    table = torch.zeros(len(rows), max(1, *(len(row) for row in rows)) if rows else 1, dtype=dtype)
-    for line, row in zip(table, rows, strict=True):
-        line[: len(row)] = torch.tensor(row, dtype=dtype)
-    return table
+def _padded(rows: Sequence[Sequence[int]], dtype: torch.dtype, filler: int = 0) -> Tensor:
+    """Rows of different lengths as a matrix, filled up after them."""
+    width = max(1, *(len(row) for row in rows))
+    return torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows], dtype=dtype)

@@ -1,8 +1,7 @@
 """Packs training pictures and videos once into memory-mapped files, so that loading never waits for a decoder.
 
-A pack is two files: ``NAME.bin``, raw bytes (for each picture H x W x 3 RGB, then H x W object ids), and
-``NAME.npz``, where each picture starts, its size, the clip it belongs to (its own for a still), and the pixel count of
-each object.
+A pack is two files: ``NAME.bin``, raw bytes (for each picture H x W x 4: R, G, B and object id), and ``NAME.npz``,
+where each picture starts, its size, the clip it belongs to (its own for a still), and the pixel count of each object.
 """
 
 from __future__ import annotations
@@ -21,8 +20,11 @@ from PIL import Image
 
 from vcut.atomic import replacing
 from vcut.errors import InputError
+from vcut.training.pictures import Pictures
 
 MAX_IDS = 32
+
+FORMAT = b"vcut-pack-2"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Picture:
     clip: str
 
 
-class Pack:
-    """A packed set, read-only and memory-mapped.
+class Pack(Pictures):
+    """A packed set, memory-mapped; what is written to it stays in memory.
 
     Attributes:
         clips: for each clip the indices of its pictures, in order.
@@ -45,25 +47,11 @@ class Pack:
 
     def __init__(self, base: Path) -> None:
         index = np.load(base.with_suffix(".npz"))
-        self.offsets, self.sizes, self.areas = index["offsets"], index["sizes"], index["areas"]
+        pixels = np.memmap(base.with_suffix(".bin"), np.uint8, "c").reshape(-1, 4)  # torch wants it writable
+        super().__init__(pixels, index["offsets"], index["sizes"])
+        self.areas = index["areas"]
         clip = index["clips"]
         self.clips = [np.flatnonzero(clip == c) for c in range(int(clip.max()) + 1)] if len(clip) else []
-        self.bytes = np.memmap(base.with_suffix(".bin"), np.uint8, "r")
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def image(self, index: int) -> np.ndarray:
-        """H,W,3 uint8 view."""
-        h, w = self.sizes[index]
-        start = self.offsets[index]
-        return self.bytes[start : start + h * w * 3].reshape(h, w, 3)
-
-    def mask(self, index: int) -> np.ndarray:
-        """H,W uint8 view of object ids."""
-        h, w = self.sizes[index]
-        start = self.offsets[index] + h * w * 3
-        return self.bytes[start : start + h * w].reshape(h, w)
 
     def objects(self, index: int, low: float = 0.01, high: float = 0.7) -> list[int]:
         """Ids whose share of the picture is between ``low`` and ``high``."""
@@ -110,8 +98,8 @@ def _ids(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def fingerprint(pictures: Iterable[Picture], root: Path) -> str:
-    """Names and sizes of the files of a set, in one hash: another one means that the set has changed."""
-    digest = hashlib.sha256()
+    """Names and sizes of the files of a set, in one hash: another one means that the set has changed, or the format."""
+    digest = hashlib.sha256(FORMAT)
     for picture in pictures:
         for file in (picture.image, picture.mask):
             if file is not None:
@@ -128,7 +116,7 @@ def write_pack(base: Path, pictures: Iterable[Picture], mark: str = "") -> int:
     if not pictures:
         raise InputError(f"nothing to pack for {base.name}", "is --data the folder that holds static/ and video/?")
     sizes = np.array([_size(picture.image) for picture in pictures])
-    ends = (4 * sizes.prod(1)).cumsum()
+    ends = sizes.prod(1).cumsum()
     offsets = np.concatenate([[0], ends[:-1]])
     names: dict[str, int] = {}
     clips = [names.setdefault(picture.clip, len(names)) for picture in pictures]
@@ -138,7 +126,7 @@ def write_pack(base: Path, pictures: Iterable[Picture], mark: str = "") -> int:
         ProcessPoolExecutor(cores, get_context("spawn")) as pool,  # a fork of threads that hold locks could hang
     ):
         with temporary.open("wb") as file:
-            file.truncate(int(ends[-1]))
+            file.truncate(4 * int(ends[-1]))
         areas = list(pool.map(_write, repeat(temporary), pictures, offsets.tolist(), chunksize=16))
     with replacing(base.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, offsets=offsets, sizes=sizes, clips=clips, areas=areas, mark=mark)
@@ -152,15 +140,14 @@ def _size(image: Path) -> tuple[int, int]:
 
 
 def _write(path: Path, picture: Picture, offset: int) -> np.ndarray:
-    """Writes one picture into a pack at its place; returns its :attr:`Pack.areas`."""
+    """Writes one picture into a pack from a pixel on; returns its :attr:`Pack.areas`."""
     with Image.open(picture.image) as image:
         rgb = np.array(image.convert("RGB"))
     h, w = rgb.shape[:2]
     ids = np.zeros((h, w), np.uint8) if picture.mask is None else _ids(picture.mask, (w, h))
     with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(rgb.tobytes())
-        file.write(ids.tobytes())
+        file.seek(4 * offset)
+        file.write(np.dstack([rgb, ids]).tobytes())
     return np.bincount(ids.ravel(), minlength=MAX_IDS)
 
 

@@ -67,16 +67,16 @@ def sample(pixels: Tensor, slot: Slot, size: int, whole: bool) -> tuple[Tensor, 
         whole: reflected at the borders; else nothing is beyond them.
 
     Returns:
-        n,T,3,S,S colours in 0..1, and n,T,K,S,S soft masks of ids 1..K.
+        n,T,3,S,S colours in 0..1, and n,T,K,S,S soft masks of their things.
     """
     width, height = (slot.extent[:, i, None, None, None] for i in (0, 1))
     x, y = (_reflected(at, side) if whole else at for at, side in zip(trace(slot, size), (width, height), strict=True))
     x, y = x - 0.5, y - 0.5
     left, top = x.floor(), y.floor()
     right_share, low_share = x - left, y - top
-    kinds = torch.arange(1, 1 + slot.things.shape[1], dtype=torch.uint8, device=pixels.device)
-    start, row = slot.start[:, :, None, None], width.int()
-    colours, masks = (x.new_zeros(*x.shape, count) for count in (3, len(kinds)))
+    lowest, highest = (ids[:, None, None, None] for ids in (slot.lowest, slot.highest))
+    start, row = slot.start[:, :, None, None], slot.row[:, None, None, None]
+    colours, masks = (x.new_zeros(*x.shape, count) for count in (3, lowest.shape[-1]))
     for column, across in ((left, 1 - right_share), (left + 1, right_share)):
         column_there = torch.minimum(column.clamp(min=0), width - 1)
         for line, down in ((top, 1 - low_share), (top + 1, low_share)):
@@ -87,7 +87,8 @@ def sample(pixels: Tensor, slot: Slot, size: int, whole: bool) -> tuple[Tensor, 
             colours.addcmul_(found[..., :3].to(x.dtype), share[..., None])
             if not whole:
                 share = share * ((column_there == column) & (line_there == line))
-            masks.addcmul_((found[..., 3:] == kinds).to(x.dtype), share[..., None])
+            marked = (found[..., 3:] >= lowest) & (found[..., 3:] <= highest)
+            masks.addcmul_(marked.to(x.dtype), share[..., None])
     return colours.movedim(-1, 2) / 255, masks.movedim(-1, 2)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcut.training.pictures import Pictures
+
 
 @dataclass
 class Path:
@@ -22,23 +24,47 @@ class Path:
     warp: np.ndarray
 
 
+Ids = tuple[int, int]
+"""The least and the greatest id of what counts as one thing in a mask."""
+
+MARKED: Ids = (1, 255)
+"""Whatever is marked."""
+
+ALL: Ids = (0, 255)
+"""All of a picture."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
 @dataclass
 class Layer:
     """A picture, or an object cut out of one.
 
     Attributes:
-        rgb: T0,h,w,3 uint8; T0 is 1 for a still, T for video.
-        ids: T0,h,w uint8: 0 nothing, k the k-th of ``things``.
-        things: numbers in the scene of what ``ids`` shows; 0 for what can never be a target.
-        path: where it is.
-        whole: covers all of the output (reflected at its borders); else only where ``ids`` is not 0.
+        pictures: where it is from.
+        chosen: T0 numbers of those; T0 is 1 for a still, T for video.
+        box: what is seen of them.
+        ids: what is marked there and shown, thing by thing.
+        things: their numbers in the scene; 0 for what can never be a target.
+        path: where it is; its pixels are those of the box.
+        whole: covers all of the output (reflected at its borders); else only where things are.
         behind: goes behind the things that are there already.
         shown: T booleans.
         tint: 3,4 colour change of its own, or none.
     """
 
-    rgb: np.ndarray
-    ids: np.ndarray
+    pictures: Pictures
+    chosen: np.ndarray
+    box: Box
+    ids: tuple[Ids, ...]
     things: tuple[int, ...]
     path: Path
     whole: bool = False

@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +29,7 @@ from vcut.models.base import SegmentationModel
 from vcut.models.registry import build_model, load_trunks, same_trunks, take_over
 from vcut.training.clips import Batches, ClipMaker, Drawn
 from vcut.training.descent import descend
+from vcut.training.layout import Resident
 from vcut.training.losses import Weights, unroll
 from vcut.training.options import TrainOptions
 from vcut.training.pack import Pack
@@ -285,11 +286,13 @@ class Trainer:
         return score
 
     def _batches(self, packs: dict[str, Pack], workers: int) -> Generator[tuple[Tensor, Tensor, int], None, None]:
-        """Frames, labels and the number of targets: drawn by the loader for a CPU, and on a GPU by the GPU."""
+        """Frames, labels and the number of targets: drawn by the loader for a CPU; by a GPU for itself, as it has all
+        pictures."""
         on_cpu = self.device.type == "cpu"
         options = self.options
         maker = ClipMaker(packs, options.augmentations, options.size, options.stills)
-        batches = Batches(maker, options)
+        resident = None if on_cpu else Resident(packs.values(), self.device)
+        batches = Batches(maker, options, resident and resident.places)
         loader = DataLoader(
             Drawn(batches) if on_cpu else batches,
             batch_size=None,
@@ -300,7 +303,11 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
         )
         for batch in loader:
-            yield batch if on_cpu else (*draw(batch.to(self.device), options.size), batch.most)
+            if resident is None:
+                yield batch
+            else:
+                layout = replace(batch.to(self.device), pixels=resident.pixels)
+                yield *draw(layout, options.size), layout.most
 
     def _advance(self, frames: Tensor, labels: Tensor, objects: int) -> Tensor:
         """One optimizer step; returns loss and overlap, on the device, which is not waited for."""

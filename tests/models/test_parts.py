@@ -129,24 +129,28 @@ def test_an_object_can_be_in_the_cells_around_those_it_was_in_and_one_that_is_go
     assert torch.equal(within_reach(masks, 2), expected)
 
 
-def test_affinity_is_a_softmax_over_remembered_locations_within_the_window():
+@pytest.mark.parametrize("most", [1, 54 * 20, 1 << 20])  # in bands of one row, of two, and all at once
+def test_matching_reads_by_a_softmax_over_remembered_locations_within_the_window(most, monkeypatch):
+    monkeypatch.setitem(matching.MOST, "cpu", most)
     torch.manual_seed(0)
-    query, key = torch.randn(1, 4, 6, 9), torch.randn(1, 4, 6, 9)
-    weights = matching.affinity(query, key)
-    distance = (query.flatten(2)[0].T[:, None] - key.flatten(2)[0].T[None]).square().sum(2)
-    torch.testing.assert_close(weights[0], (-distance / 2).softmax(1), rtol=1e-4, atol=1e-6)
-    near = matching.affinity(query, key, radius=2)[0]
+    query, key = torch.randn(2, 4, 6, 9), torch.randn(2, 4, 6, 9)
+    every = torch.eye(54).view(1, 54, 6, 9).expand(2, -1, -1, -1)  # of each location a value: what is read are weights
+
+    def weights(radius: int | None = None) -> torch.Tensor:
+        return matching.read(query, key, every, 1, radius).flatten(2).transpose(1, 2)
+
+    distance = (query.flatten(2).transpose(1, 2)[:, :, None] - key.flatten(2).transpose(1, 2)[:, None]).square().sum(3)
+    torch.testing.assert_close(weights(), (-distance / 2).softmax(2), rtol=1e-4, atol=1e-6)
     ys, xs = torch.arange(6).repeat_interleave(9), torch.arange(9).repeat(6)
     far = ((ys[:, None] - ys).abs() > 2) | ((xs[:, None] - xs).abs() > 2)
-    assert near[far].abs().max() == 0
-    torch.testing.assert_close(near.sum(1), torch.ones(54))
+    expected = (-distance / 2).masked_fill(far, float("-inf")).softmax(2)
+    torch.testing.assert_close(weights(2), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_matching_a_frame_with_itself_gives_its_values_back():
     torch.manual_seed(0)
     key, value = 20 * torch.randn(1, 16, 5, 6), torch.randn(3, 7, 5, 6)
-    read = matching.gather(matching.affinity(key, key), value, 3, key.shape[-2:])
-    torch.testing.assert_close(read, value, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(matching.read(key, key, value, 3), value, rtol=1e-3, atol=1e-3)
 
 
 def test_channel_attention_is_the_identity_at_first_and_equation_7_later():

@@ -196,17 +196,14 @@ class GAM(SeesMasks):
 
     def _matched(self, memory: GAMMemory, features: Features, objects: int, window: Window | None = None) -> Tensor:
         """What is read of the memory, and the frame's own features: B*N,C_M,H/16,W/16."""
-        size = features.f16.shape[-2:]
         local = per_object(features.value, objects)
         query = per_object(features.query, objects)
         reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
         if memory.reference is not None:
-            weights = matching.affinity(features.key, memory.reference.key)
-            reads.append(matching.gather(weights, memory.reference.value, objects, size))
+            reads.append(matching.read(features.key, memory.reference.key, memory.reference.value, objects))
         if memory.previous is not None:
             previous = memory.previous.map(window.cut) if window else memory.previous
-            weights = matching.affinity(features.key, previous.key, self.config.window)
-            reads.append(matching.gather(weights, previous.value, objects, size))
+            reads.append(matching.read(features.key, previous.key, previous.value, objects, self.config.window))
         # 3.2.4: distributed context and local features are summed at every location
         return (self.mix(torch.cat(reads, 1)) if self.mix else reads[0]) + local
 
@@ -229,8 +226,7 @@ class GAM(SeesMasks):
             ]
         maps += self.embedding_maps(memory, features.f16.dtype)
         if memory.reference is not None:
-            weights = matching.affinity(features.key, memory.reference.key)
-            carried = functional.avg_pool2d(fold_objects(first)[:, None], STRIDE).to(weights.dtype)
-            found = matching.gather(weights, carried, objects, features.f16.shape[-2:]).float()
+            carried = functional.avg_pool2d(fold_objects(first)[:, None], STRIDE).to(features.key.dtype)
+            found = matching.read(features.key, memory.reference.key, carried, objects).float()
             maps.append(Map("first mask, matched", found, each=True, low=0, high=1))
         return maps

@@ -11,7 +11,7 @@ from torch import Tensor
 
 Parameters = ParamSpec("Parameters")
 
-KEPT = 4
+KEPT = 16
 """Of each function, those asked for last."""
 
 

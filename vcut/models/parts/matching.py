@@ -2,13 +2,14 @@
 
 Both hold the features of a single frame, so their size does not grow with time. Similarity is the negative squared
 distance of keys (STCN, Cheng et al. 2021), softmaxed over the remembered locations; it depends on frames only, so it is
-computed once and shared by all objects.
+computed once and shared by all objects. A frame is worked through in bands of rows, so that what is needed meanwhile
+stays bounded, and with a window only the rows within reach are looked at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -16,41 +17,80 @@ from torch import Tensor
 from vcut.models.base import per_object
 from vcut.models.parts.constant import constant
 
-
-@constant
-def _outside(height: int, width: int, radius: int, device: torch.device) -> Tensor:
-    """HW,HW, symmetric: true where two locations are further apart than ``radius`` in either direction."""
-    ys = torch.arange(height, device=device).repeat_interleave(width)
-    xs = torch.arange(width, device=device).repeat(height)
-    return ((ys[:, None] - ys).abs() > radius) | ((xs[:, None] - xs).abs() > radius)
+MOST = {"cpu": 1 << 21, "cuda": 1 << 25}
+"""Weights of locations that there may be at once, where a row does not have more: on a CPU what stays in its caches, on a
+GPU (and elsewhere) what keeps it busy."""
 
 
-def affinity(query: Tensor, key: Tensor, radius: int | None = None) -> Tensor:
-    """Weights of remembered locations for each location of the current frame.
+def read(query: Tensor, key: Tensor, value: Tensor, objects: int, radius: int | None = None) -> Tensor:
+    """Carries the values of a remembered frame over to what looks alike in the current one.
 
     Args:
-        query, key: B,C,H,W of the current and the remembered frame; of the same size, where there is a radius.
+        query: B,C,h,w of the current frame.
+        key: B,C,H,W of the remembered one; of the same size, where there is a radius.
+        value: B*N,D,H,W of each object there.
+        objects: N.
         radius: locations further away than this (in locations) are left out.
 
     Returns:
-        B,HW current,HW remembered, in the query's number format; rows sum to 1.
+        B*N,D,h,w: at each location the mean of all values, weighed by :func:`affinity`.
     """
     height, width = query.shape[-2:]
-    with torch.autocast(query.device.type, enabled=False):
-        q, k = _locations(query).float(), _locations(key).float()
+    queries, keys, values = _locations(query), _locations(key), _locations(value)
+    found = []
+    for top, bottom in _bands(height, width * keys.shape[1], radius, query.device.type):
+        first, last = 0, key.shape[-2]
+        outside = None
+        if radius is not None:
+            first, last = max(0, top - radius), min(height, bottom + radius)
+            outside = _outside(top - first, bottom - top, last - first, width, radius, query.device)
+        band = slice(first * key.shape[-1], last * key.shape[-1])
+        weights = affinity(queries[:, top * width : bottom * width], keys[:, band], outside).to(value.dtype)
+        found.append(torch.matmul(per_object(weights, objects), values[:, band]))
+    whole = found[0] if len(found) == 1 else torch.cat(found, 1)
+    return whole.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def affinity(queries: Tensor, keys: Tensor, outside: Tensor | None = None) -> Tensor:
+    """Weights of remembered locations for each location of the current frame.
+
+    Args:
+        queries: B,q,C of so many locations of the current frame.
+        keys: B,k,C of the remembered one.
+        outside: q,k, true where a location is not to be looked at.
+
+    Returns:
+        B,q,k in the queries' number format; rows sum to 1.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        q, k = queries.float(), keys.float()
         scale = 1 / math.sqrt(q.shape[2])
         # |q - k|^2 without |q|^2, which is the same for all remembered locations and drops out of the softmax
         norms = k.square().sum(2).unsqueeze(1)
         scores = torch.baddbmm(norms, q, k.transpose(1, 2), beta=-scale, alpha=2 * scale)
-        if radius is not None:
-            scores.masked_fill_(_outside(height, width, radius, query.device), float("-inf"))
-        return scores.softmax(2).to(query.dtype)
+        if outside is not None:
+            scores.masked_fill_(outside, float("-inf"))
+        return scores.softmax(2).to(queries.dtype)
 
 
-def gather(weights: Tensor, value: Tensor, objects: int, size: Sequence[int]) -> Tensor:
-    """Carries values over to a frame of ``size``, h,w: ``weights`` B,hw,HW and ``value`` B*N,C,H,W -> B*N,C,h,w."""
-    read = torch.matmul(per_object(weights.to(value.dtype), objects), _locations(value))
-    return read.unflatten(1, tuple(size)).permute(0, 3, 1, 2)
+def _bands(height: int, weights: int, radius: int | None, device: str) -> Iterator[tuple[int, int]]:
+    """Rows that are worked through together, from the first up to the last; a row has so many weights at most."""
+    rows = max(1, MOST.get(device, MOST["cuda"]) // weights)
+    if radius is not None:
+        rows = min(rows, radius + 1)
+    for top in range(0, height, rows):
+        yield top, min(height, top + rows)
+
+
+@constant
+def _outside(offset: int, rows: int, others: int, width: int, radius: int, device: torch.device) -> Tensor:
+    """Which of some rows' locations are further apart than ``radius``, in either direction, from those of other rows,
+    of which the first lies ``offset`` above: rows*width,others*width."""
+    down = torch.arange(offset, offset + rows, device=device)[:, None] - torch.arange(others, device=device)
+    across = torch.arange(width, device=device)
+    across = across[:, None] - across
+    apart = (down.abs() > radius)[:, None, :, None] | (across.abs() > radius)[None, :, None, :]
+    return apart.reshape(rows * width, others * width)
 
 
 def _locations(x: Tensor) -> Tensor:

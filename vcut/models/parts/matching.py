@@ -18,8 +18,8 @@ from vcut.models.base import per_object
 from vcut.models.parts.constant import constant
 
 MOST = {"cpu": 1 << 21, "cuda": 1 << 25}
-"""Weights of locations that there may be at once, where a row does not have more: on a CPU what stays in its caches, on a
-GPU (and elsewhere) what keeps it busy."""
+"""Weights of locations that there may be at once, where a row does not have more: on a CPU what stays in its caches, on
+a GPU (and elsewhere) what keeps it busy."""
 
 
 def read(query: Tensor, key: Tensor, value: Tensor, objects: int, radius: int | None = None) -> Tensor:

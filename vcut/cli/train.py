@@ -27,7 +27,10 @@ def train(
         Path | None, typer.Option(help="Sequences to score the running mean on as it goes.", rich_help_panel=RUN)
     ] = None,
     dev_every: Annotated[int, typer.Option(help="Steps between scores.", rich_help_panel=RUN)] = 400,
-    workers: Annotated[int, typer.Option(help="Loader processes.", rich_help_panel=RUN)] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Loader processes; left out, 1, or for a GPU all cores but two.", rich_help_panel=RUN),
+    ] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="Of everything drawn.", rich_help_panel=RUN)] = None,
     architecture: Annotated[
@@ -120,7 +123,7 @@ def train(
     from vcut.engine.runtime import choose_runtime
     from vcut.training.options import AUGMENTATIONS, TrainOptions
     from vcut.training.pack import open_packs
-    from vcut.training.trainer import Progress, Trainer
+    from vcut.training.trainer import Progress, Trainer, loaders
     from vcut.weights import load_model
 
     given: dict[str, Any] = {
@@ -185,7 +188,7 @@ def train(
         seconds=60 * minutes if minutes else math.inf,
         judge=_judge(dev, runtime) if dev else None,
         judge_every=dev_every,
-        workers=workers,
+        workers=loaders(runtime.device) if workers is None else workers,
     )
     path = trainer.export()
     console.done(f"{path}: step {trainer.step} of {trainer.options.steps}" + ("" if ended else ", not at its end"))

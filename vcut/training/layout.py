@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vcut.training.pictures import Pictures
-from vcut.training.scene import Box, Camera, Layer, Scene
+from vcut.training.scene import Camera, Layer, Scene
 
 Record = TypeVar("Record")
 
@@ -118,31 +119,17 @@ def lay_out(scenes: Sequence[Scene], places: Mapping[Pictures, int] | None = Non
         places: of all their pictures among the pixels that are to be put into the layout; left out, it holds a copy of
             those that the scenes show.
     """
-    length = len(scenes[0].layers[0].path.centre)
-    pieces: list[np.ndarray] = []
-    slots, count = [], 0
+    copies = _Copies()
+    find = copies.add if places is None else partial(_find, places)
+    slots = []
     for height in range(max(len(scene.layers) for scene in scenes)):
         clips = [i for i, scene in enumerate(scenes) if len(scene.layers) > height]
         layers = [scenes[i].layers[height] for i in clips]
-        begins, rows = [], []
-        for layer in layers:
-            if places is None:
-                parts = [_within(layer.pictures.both(i), layer.box) for i in layer.chosen]
-                begin = count + parts[0].size // 4 * np.arange(len(parts))
-                pieces += [part.reshape(-1, 4) for part in parts]
-                count += sum(part.size for part in parts) // 4
-                row = layer.box.width
-            else:
-                row = int(layer.pictures.sizes[layer.chosen[0]][1])
-                begin = places[layer.pictures] + layer.pictures.offsets[layer.chosen]
-                begin = begin + layer.box.top * row + layer.box.left
-            begins.append(np.broadcast_to(begin, length))
-            rows.append(row)
-        slots.append(_slot(clips, layers, begins, rows))
+        slots.append(_slot(clips, layers, [find(layer) for layer in layers]))
     cameras = [scene.camera for scene in scenes]
-    still = np.zeros((length, 2))
+    still = np.zeros((len(scenes[0].layers[0].path.centre), 2))
     return Layout(
-        pixels=torch.from_numpy(_packed(np.concatenate(pieces))) if pieces else torch.empty(0, dtype=torch.int32),
+        pixels=copies.pixels,
         slots=slots,
         order=_padded([scene.order for scene in scenes], torch.int64),
         targets=torch.tensor([scene.targets for scene in scenes]),
@@ -154,8 +141,40 @@ def lay_out(scenes: Sequence[Scene], places: Mapping[Pictures, int] | None = Non
     )
 
 
-def _within(picture: np.ndarray, box: Box) -> np.ndarray:
-    return picture[box.top : box.top + box.height, box.left : box.left + box.width]
+Found = tuple[np.ndarray, int]
+"""Where a layer's pictures are: the first pixel of each that is seen, and the pixels from one line to the next."""
+
+
+class _Copies:
+    """What layers show, copied into one piece of memory."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._count = 0
+
+    def add(self, layer: Layer) -> Found:
+        """Copies a layer's pictures."""
+        box = layer.box
+        size = box.height * box.width
+        begin = self._count + size * np.arange(len(layer.chosen))
+        for index in layer.chosen:
+            part = layer.pictures.both(index)[box.top : box.top + box.height, box.left : box.left + box.width]
+            self._parts.append(part.reshape(size, 4))
+        self._count += size * len(layer.chosen)
+        return begin, box.width
+
+    @property
+    def pixels(self) -> Tensor:
+        """All of them; see :attr:`Layout.pixels`."""
+        whole = np.concatenate([np.empty((0, 4), np.uint8), *self._parts])
+        return torch.from_numpy(_packed(whole))
+
+
+def _find(places: Mapping[Pictures, int], layer: Layer) -> Found:
+    """Where a layer's pictures are among all."""
+    pictures, box = layer.pictures, layer.box
+    row = int(pictures.sizes[layer.chosen[0]][1])
+    return places[pictures] + pictures.offsets[layer.chosen] + box.top * row + box.left, row
 
 
 def _packed(pixels: np.ndarray) -> np.ndarray:
@@ -163,12 +182,13 @@ def _packed(pixels: np.ndarray) -> np.ndarray:
     return pixels.view(np.int32)[:, 0]
 
 
-def _slot(clips: list[int], layers: list[Layer], begins: list[np.ndarray], rows: list[int]) -> Slot:
+def _slot(clips: list[int], layers: list[Layer], found: list[Found]) -> Slot:
     paths = [layer.path for layer in layers]
+    begins = [np.broadcast_to(begin, len(path.centre)) for (begin, _), path in zip(found, paths, strict=True)]
     return Slot(
         clips=torch.tensor(clips),
         start=torch.from_numpy(np.stack(begins)).int(),
-        row=torch.tensor(rows, dtype=torch.int32),
+        row=torch.tensor([row for _, row in found], dtype=torch.int32),
         extent=torch.tensor([(layer.box.width, layer.box.height) for layer in layers], dtype=torch.float32),
         anchor=_stack([path.anchor for path in paths]),
         centre=_stack([path.centre for path in paths]),

@@ -10,6 +10,7 @@ import copy
 import csv
 import json
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -36,6 +37,9 @@ from vcut.training.pack import Pack
 from vcut.training.render import draw
 from vcut.weights import load_model
 from vcut.weights.file import save_weights
+
+MOST_LOADERS = 14
+"""Processes that draw clips for a GPU, at most: these keep an H200 busy."""
 
 
 @dataclass(frozen=True)
@@ -388,6 +392,11 @@ class Trainer:
             writer = csv.DictWriter(file, Progress.COLUMNS, restval="")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def loaders(device: torch.device) -> int:
+    """Loader processes that keep a device busy: a CPU has no core to spare, and a GPU is fast."""
+    return 1 if device.type == "cpu" else max(1, min(MOST_LOADERS, (os.cpu_count() or 1) - 2))
 
 
 def _settle(folder: Path, options: TrainOptions | None) -> TrainOptions:

@@ -20,7 +20,7 @@ from vcut.training.motion import Motion, draw_motion, draw_path, zooming
 from vcut.training.options import AUGMENTATIONS, TrainOptions
 from vcut.training.pack import Pack
 from vcut.training.pictures import Pictures
-from vcut.training.render import draw
+from vcut.training.render import render
 from vcut.training.scene import ALL, MARKED, Box, Ids, Layer, Path, Scene
 
 MARGIN = 2
@@ -312,6 +312,6 @@ class Drawn(Dataset):
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, int]:
         """B,T,3,S,S uint8 frames, B,T,S,S uint8 labels, and how many targets a clip has at most."""
         scenes, size = self.batches.scenes(step), self.batches.options.size
-        clips = [draw(lay_out([scene]), size) for scene in scenes]  # one by one: a clip fits into the cache
+        clips = [render([scene], size) for scene in scenes]  # one by one: a clip fits into the cache
         frames, labels = (torch.cat(parts) for parts in zip(*clips, strict=True))
         return frames, labels, scenes[0].targets

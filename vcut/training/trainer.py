@@ -292,13 +292,11 @@ class Trainer:
     def _batches(self, packs: dict[str, Pack], workers: int) -> Generator[tuple[Tensor, Tensor, int], None, None]:
         """Frames, labels and the number of targets: drawn by the loader for a CPU; by a GPU for itself, as it has all
         pictures."""
-        on_cpu = self.device.type == "cpu"
         options = self.options
         maker = ClipMaker(packs, options.augmentations, options.size, options.stills)
-        resident = None if on_cpu else Resident(packs.values(), self.device)
-        batches = Batches(maker, options, resident and resident.places)
+        resident = None if self.device.type == "cpu" else Resident(packs.values(), self.device)
         loader = DataLoader(
-            Drawn(batches) if on_cpu else batches,
+            Batches(maker, options, resident.places) if resident else Drawn(Batches(maker, options)),
             batch_size=None,
             sampler=range(self.step, options.steps),
             num_workers=workers,

@@ -177,6 +177,25 @@ def test_prores_is_opaque_to_the_last_bit(tmp_path: Path) -> None:
     assert deep[:, 32:64].max() == 0
 
 
+@pytest.mark.parametrize("name", ["prores", "prores-alpha8"])
+def test_prores_is_what_the_encoder_finds_by_searching(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (96, 128, 4), np.uint8)  # no picture takes more bits
+    noise[..., 3] |= 1  # nothing is hidden
+    Image.new("RGB", (128, 96)).save(tmp_path / "still.png")
+    with open_source(tmp_path / "still.png") as still:
+        (frame,) = still
+    cutout = Cutout(replace(frame, rgb=noise[..., :3]), noise[..., 3], noise[..., 3])
+    told = FORMATS[name]
+    free = {key: value for key, value in told.options.items() if key not in ("flags", "global_quality")}
+    packets = []
+    for row, out in ((told, tmp_path / "told.mov"), (replace(told, options=free), tmp_path / "searched.mov")):
+        with opened(out, row, still.info) as writer:
+            writer.write(cutout)
+        with av.open(str(out)) as movie:
+            packets.append(b"".join(bytes(packet) for packet in movie.demux(video=0)))
+    assert free != told.options and packets[0] == packets[1]
+
+
 @pytest.mark.parametrize("fmt", VIDEO, ids=by_name)
 @pytest.mark.parametrize("height", [96, 720], ids=["SD", "HD"])
 def test_colour_tags_are_in_the_file(

@@ -18,6 +18,7 @@ from vcut.masks.palette import save_indexed
 from vcut.memory import forget_peak, peak_bytes
 from vcut.options import SegmentOptions
 from vcut.pipeline import segment_video
+from vcut.video.formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def measure_file(case: FileCase, device: str = "auto", dtype: str = "auto", netw
         options = SegmentOptions(
             input=folder / "clip.mp4",
             mask=folder / "mask.png",
-            output=folder / "out" / "cut",
-            format=f"{case.format},rle",  # two formats: the name of the output is ours to choose
+            output=folder / f"cut{FORMATS[case.format].suffix}",
+            format=case.format,
             size=network_size,
             device=device,
             dtype=dtype,

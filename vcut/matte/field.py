@@ -57,7 +57,7 @@ class Band:
     Attributes:
         index: n, their places in the flattened picture.
         grid: 1,1,n,2, where they lie in the field's planes, as ``grid_sample`` takes it.
-        rgb: n,3 in 0..1.
+        rgb: 3,n in 0..1.
     """
 
     index: Tensor
@@ -67,16 +67,6 @@ class Band:
     def sample(self, planes: Tensor) -> Tensor:
         """C,n: planes C,a,b that cover the field, at these pixels, bilinear."""
         return functional.grid_sample(planes[None], self.grid, padding_mode="border", align_corners=False)[0, :, 0]
-
-
-def shrink(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """H,W,3 uint8 as the model sees it: 3,h,w float in 0..1."""
-    frame = rgb.permute(2, 0, 1)[None]
-    if frame.device.type != "cpu":  # only the CPU shrinks bytes
-        frame = frame.float()
-    if frame.shape[2:] != size:
-        frame = functional.interpolate(frame, size, mode="bilinear", antialias=True)
-    return frame[0].float().div_(255)
 
 
 def find_field(picture: Tensor, probability: Tensor, source: tuple[int, int], margin: int = MARGIN) -> Field | None:
@@ -126,11 +116,14 @@ def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
     y, x = near.nonzero().unbind(1)
     y, x = y + rows.start, x + columns.start
     (h, w), (top, left) = mask.shape, (side.start for side in field.window)
-    across = ((x + 0.5) * field.scale[1] - left) * (2 / w) - 1
-    down = ((y + 0.5) * field.scale[0] - top) * (2 / h) - 1
-    index = y * width + x
-    colours = rgb.reshape(-1, 3)[index].float().div_(255)
-    return Band(index, torch.stack([across, down], -1)[None, None], colours)
+    grid = torch.empty(len(x), 2, device=rgb.device)
+    for axis, (places, scale, start, length) in enumerate(((x, field.scale[1], left, w), (y, field.scale[0], top, h))):
+        torch.add((0.5 * scale - start) * (2 / length) - 1, places, alpha=scale * (2 / length), out=grid[:, axis])
+    index = torch.add(x, y, alpha=width)
+    colours = rgb.view(-1, 3).index_select(0, index)
+    # A copy turns and widens at once: on a CPU an eighth of the time of the one after the other.
+    planes = torch.empty(3, len(index), device=rgb.device).copy_(colours.T).div_(255)
+    return Band(index, grid[None, None], planes)
 
 
 def lay_out(field: Field, asked: Tensor, frame: Tensor, alpha: Tensor) -> tuple[slice, slice, Band]:

@@ -41,18 +41,18 @@ def colour_sides(field: Field, alpha: Tensor) -> Tensor:
 
 
 def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
-    """n,3 in 0..1: the object's colours at the band's pixels; the frame's own where alpha (n) is 1."""
-    smooth = band.sample(sides).T
-    own, behind = smooth[:, :3], smooth[:, 3:]
+    """3,n in 0..1: the object's colours at the band's pixels; the frame's own where alpha (n) is 1."""
+    own, behind = band.sample(sides).split(3)
     axis = own - behind
-    given = alpha[:, None]
-    a = ((band.rgb - behind) * axis).sum(1, keepdim=True).add_(given, alpha=PRIOR)
-    unsure = PRIOR / (axis.square().sum(1, keepdim=True) + PRIOR)
+    seen = band.rgb - behind
+    a = seen.mul_(axis).sum(0).add_(alpha, alpha=PRIOR)
+    unsure = PRIOR / (axis.mul_(axis).sum(0) + PRIOR)
     a = a.mul_(unsure / PRIOR).clamp_(0, 1)
     rest = band.rgb - torch.lerp(behind, own, a)
     a = torch.lerp(a, torch.ones_like(a), unsure)
-    share = a / (a.square() + (1 - a).square() + DOUBT * (1 - a))
-    return torch.where(given < 1, (own + share * rest).clamp_(0, 1), band.rgb)
+    b = 1 - a
+    share = a / (a.square() + b.square() + DOUBT * b)
+    return torch.where(alpha < 1, rest.mul_(share).add_(own).clamp_(0, 1), band.rgb)
 
 
 def _smooth(picture: Tensor, weights: Tensor) -> Tensor:

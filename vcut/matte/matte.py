@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vcut.engine.preprocess import resized
 from vcut.matte.edges import reach, shape_edges
-from vcut.matte.field import MARGIN, SEEN, Field, find_field, lay_out, shrink, widest
+from vcut.matte.field import MARGIN, SEEN, Field, find_field, lay_out, widest
 from vcut.matte.foreground import colour_sides, foreground_band
 from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
@@ -70,7 +71,7 @@ class Matte:
         frame = (torch.from_numpy(rgb) if isinstance(rgb, np.ndarray) else rgb).to(probabilities.device).contiguous()
         planes = probabilities[1:] if self.options.separate else 1 - probabilities[:1]
         planes = planes.float().clamp(0, 1)
-        picture = shrink(frame, (planes.shape[1], planes.shape[2]))
+        picture = resized(frame, (planes.shape[1], planes.shape[2]))
         past, still = self._recall(frame, picture, planes)
         alpha = torch.zeros(len(planes), *frame.shape[:2], device=frame.device)
         foreground = frame.expand(len(planes), *frame.shape).clone()
@@ -136,8 +137,9 @@ class Matte:
         alpha.view(-1)[pixels.index] = values
         if self.options.colours:
             sides = colour_sides(field, refine_field(field, line, open_))
-            colours = foreground_band(sides, pixels, values)
-            foreground.view(-1, 3)[pixels.index] = (colours * 255).round_().to(torch.uint8)
+            colours = foreground_band(sides, pixels, values).mul_(255).round_()
+            levels = torch.empty(len(pixels.index), 3, dtype=torch.uint8, device=frame.device).copy_(colours.T)
+            foreground.view(-1, 3)[pixels.index] = levels
         return rows, columns
 
     def _shape(self, alpha: Tensor, window: tuple[slice, slice]) -> None:

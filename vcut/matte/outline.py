@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.matte.field import find_field, lay_out, shrink
+from vcut.engine.preprocess import resized
+from vcut.matte.field import find_field, lay_out
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band
 
 
@@ -31,7 +32,7 @@ def outline(rgb: np.ndarray | Tensor, probabilities: Tensor, ids: Sequence[int])
     """
     frame = (torch.from_numpy(rgb) if isinstance(rgb, np.ndarray) else rgb).to(probabilities.device).contiguous()
     size = (frame.shape[0], frame.shape[1])
-    picture = shrink(frame, (probabilities.shape[1], probabilities.shape[2]))
+    picture = resized(frame, (probabilities.shape[1], probabilities.shape[2]))
     labels = torch.zeros(size, dtype=torch.uint8, device=frame.device)
     best, total = torch.zeros(2, *size, device=frame.device)
     whole = torch.empty_like(best)  # alpha of one object after another, each in its window

@@ -88,7 +88,7 @@ def weigh(line: Tensor, colours: Tensor, probability: Tensor, open_: Tensor) -> 
 def refine_band(field: Field, line: Tensor, open_: Tensor, band: Band) -> Tensor:
     """n: alpha of the band's pixels."""
     soft = band.sample(torch.stack([field.probability, open_]))
-    return weigh(band.sample(line), band.rgb.T, soft[0], soft[1])
+    return weigh(band.sample(line), band.rgb, soft[0], soft[1])
 
 
 def refine_field(field: Field, line: Tensor, open_: Tensor) -> Tensor:

@@ -89,6 +89,10 @@ def test_a_run_keeps_its_options(packs, tmp_path):
         Trainer(tmp_path, TrainOptions(steps=7), CPU)
     with pytest.raises(OptionError, match="no run"):
         Trainer(tmp_path / "nothing", None, CPU)
+    (tmp_path / "options.json").unlink()
+    for options in (SMALL, None):
+        with pytest.raises(OptionError, match="json is gone"):
+            Trainer(tmp_path, options, CPU)
 
 
 def test_random_trunks_are_not_trained_by_mistake(tmp_path):

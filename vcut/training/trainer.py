@@ -133,8 +133,8 @@ class Trainer:
         best: highest J&F of the running mean so far, 0 when it was never judged.
 
     Raises:
-        OptionError: a folder with a run, and other options than it was started with; neither options nor a run; or
-            random trunks without ``scratch``.
+        OptionError: a folder with a run, and other options than it was started with, or none that are known; neither
+            options nor a run; or random trunks without ``scratch``.
     """
 
     def __init__(
@@ -174,9 +174,9 @@ class Trainer:
             self._load()
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            self.save()
             with replacing(folder / "options.json") as temporary:
                 temporary.write_text(json.dumps(self.options.to_dict(), indent=1))
+            self.save()
 
     def _teacher(self) -> SegmentationModel | None:
         if not self.options.teacher:
@@ -407,6 +407,8 @@ def _settle(folder: Path, options: TrainOptions | None) -> TrainOptions:
                 f"{folder} holds a run with other options", "leave them out to resume, or give another --run folder"
             )
         return kept
+    if (folder / "state.pt").is_file():
+        raise OptionError(f"{folder} holds a run whose options.json is gone", "remove it, or give another --run folder")
     if options is None:
         raise OptionError(f"{folder} holds no run to resume", "give the options of a new one")
     return options

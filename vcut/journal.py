@@ -22,6 +22,7 @@ import torch
 from vcut.atomic import replacing
 from vcut.engine.step import LEVELS, Step
 from vcut.errors import OutputError, ResumeError
+from vcut.masks.extent import extent
 
 SECONDS = 2.0
 """Between two states."""
@@ -156,14 +157,12 @@ def pack(levels: np.ndarray) -> bytes:
     """
     rest = levels[0] + levels[1:].sum(0, dtype=np.uint16) - np.uint16(LEVELS)
     inside = (levels[0] != LEVELS) | (rest != 0)
-    box = []
-    for axis in (1, 0):
-        hit = np.flatnonzero(inside.any(axis))
-        box += [hit[0], hit[-1] + 1] if len(hit) else [0, 0]
-    top, bottom, left, right = box
-    part = np.stack([plane[top:bottom, left:right] for plane in (rest, *levels[1:])])
+    rows, columns = extent(inside)
+    part = np.stack([plane[rows, columns] for plane in (rest, *levels[1:])])
     low_and_high = part.reshape(-1, 1).view(np.uint8).T.tobytes()
-    return _HEAD.pack(*levels.shape, *box) + zlib.compress(low_and_high, 1)
+    return _HEAD.pack(*levels.shape, rows.start, rows.stop, columns.start, columns.stop) + zlib.compress(
+        low_and_high, 1
+    )
 
 
 def unpack(data: bytes) -> np.ndarray:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcut.masks.extent import extent
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -54,7 +56,7 @@ def boundary_f(prediction: np.ndarray, truth: np.ndarray, bound: float = 0.008) 
     count_drawn, count_wanted = np.count_nonzero(drawn), np.count_nonzero(wanted)
     if not count_drawn or not count_wanted:
         return 1.0 if count_drawn == count_wanted else 0.0
-    crop = _extent(drawn | wanted)
+    crop = extent(drawn | wanted)
     drawn, wanted = drawn[crop], wanted[crop]
     precision = np.count_nonzero(drawn & _dilate(wanted, radius)) / count_drawn
     recall = np.count_nonzero(wanted & _dilate(drawn, radius)) / count_wanted
@@ -101,12 +103,6 @@ def _boundary(mask: np.ndarray) -> np.ndarray:
     edge[-1, :-1] = mask[-1, :-1] ^ mask[-1, 1:]
     edge[:-1, -1] = mask[:-1, -1] ^ mask[1:, -1]
     return edge
-
-
-def _extent(mask: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _dilate(mask: np.ndarray, radius: int) -> np.ndarray:

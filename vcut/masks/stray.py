@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vcut.errors import MaskError
+from vcut.masks.extent import extent
 from vcut.masks.palette import VOID
 
 ADVICE = "save the mask without anti-aliasing, as an indexed PNG whose pixels are object ids"
@@ -47,9 +48,8 @@ def _ids_with_block(labels: np.ndarray, blocks: np.ndarray) -> np.ndarray:
 
 
 def _is_compact(labels: np.ndarray, identifier: int, count: int) -> bool:
-    rows = np.flatnonzero((labels == identifier).any(axis=1))
-    columns = np.flatnonzero((labels == identifier).any(axis=0))
-    return count >= _FILL * (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+    rows, columns = extent(labels == identifier)
+    return count >= _FILL * (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def _seam_share(labels: np.ndarray, identifier: int, regions: np.ndarray) -> float:

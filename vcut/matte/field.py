@@ -116,14 +116,13 @@ def list_band(field: Field, mask: Tensor, rgb: Tensor) -> Band:
     y, x = near.nonzero().unbind(1)
     y, x = y + rows.start, x + columns.start
     (h, w), (top, left) = mask.shape, (side.start for side in field.window)
-    grid = torch.empty(len(x), 2, device=rgb.device)
-    for axis, (places, scale, start, length) in enumerate(((x, field.scale[1], left, w), (y, field.scale[0], top, h))):
-        torch.add((0.5 * scale - start) * (2 / length) - 1, places, alpha=scale * (2 / length), out=grid[:, axis])
-    index = torch.add(x, y, alpha=width)
+    across = ((x + 0.5) * field.scale[1] - left) * (2 / w) - 1
+    down = ((y + 0.5) * field.scale[0] - top) * (2 / h) - 1
+    index = y * width + x
     colours = rgb.view(-1, 3).index_select(0, index)
     # A copy turns and widens at once: on a CPU an eighth of the time of the one after the other.
     planes = torch.empty(3, len(index), device=rgb.device).copy_(colours.T).div_(255)
-    return Band(index, grid[None, None], planes)
+    return Band(index, torch.stack([across, down], -1)[None, None], planes)
 
 
 def lay_out(field: Field, asked: Tensor, frame: Tensor, alpha: Tensor) -> tuple[slice, slice, Band]:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vcut.errors import OptionError
+from vcut.masks.extent import extent
 from vcut.masks.palette import davis_palette
 from vcut.video.background import Background, open_background
 from vcut.video.cutout import Cutout
@@ -40,7 +41,7 @@ def straight_rgba(rgb: np.ndarray, alpha: np.ndarray, spread: bool = False) -> n
     height, width = alpha.shape
     whole = np.zeros((_blocks(height) * _BLOCK, _blocks(width) * _BLOCK, 4), alpha.dtype)
     rgba = whole[:height, :width]
-    box = _box(alpha)
+    box = extent(alpha)
     target, colour, shown = rgba[box], rgb[box], alpha[box] > 0
     for channel in range(3):  # numpy takes seven times as long for all at once
         np.multiply(colour[..., channel], shown, out=target[..., channel])
@@ -63,7 +64,7 @@ def over(rgb: np.ndarray, alpha: np.ndarray, backdrop: np.ndarray) -> np.ndarray
     """
     top = np.iinfo(alpha.dtype).max
     picture = backdrop.copy()
-    box = _box(alpha)
+    box = extent(alpha)
     target, colour, weight = picture[box], rgb[box], alpha[box]
     opaque = weight == top
     np.copyto(target, colour, where=opaque[..., None])
@@ -84,7 +85,7 @@ def overlay(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
         H x W x 3 uint8, a new array.
     """
     picture = rgb.copy()
-    box = _box(labels)
+    box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in extent(labels))
     target, labels = picture[box], labels[box]  # an edge of the box is one of the picture, or has background at it
     inside = labels > 0
     tint = davis_palette()[labels[inside]]
@@ -202,15 +203,6 @@ def _fill_hidden(rgba: np.ndarray, box: tuple[slice, slice]) -> None:
 def _blocks(length: int) -> int:
     """How many blocks so many pixels take."""
     return -(-length // _BLOCK)
-
-
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns that hold all of ``mask`` (H x W) that is not 0, and one around where there is one."""
-    sides = []
-    for axis in (1, 0):
-        hit = np.flatnonzero(mask.any(axis=axis))
-        sides.append(slice(max(hit[0] - 1, 0), hit[-1] + 2) if hit.size else slice(0, 0))
-    return sides[0], sides[1]
 
 
 def _panel_size(height: int, width: int, count: int) -> tuple[int, int]:

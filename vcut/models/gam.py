@@ -77,10 +77,11 @@ class GAMConfig(ModelConfig):
     fine: int = 0
 
 
-# Remembering every 5th frame, as STM does, is faster and drifts less: J&F of the first gam-s on the dev split is 0.832
-# at every frame, 0.842 at every 2nd, 0.848 at every 3rd, 0.851 at every 5th.
+# Remembering every 8th frame, and sooner where objects move (vcut.engine.whereabouts): every frame drifts, as what went
+# wrong is remembered, too (J&F of the first gam-s on dev 0.832 at every frame, 0.851 at every 5th). MEDIUM: every 5th, as
+# STM; with every 8th gam loses 0.005 on dev. docs/training.md has more.
 SMALL = GAMConfig(
-    remember_every=5,
+    remember_every=8,
     trunk="resnet18",
     mask_encoder="light",
     key_channels=64,
@@ -95,7 +96,9 @@ SMALL = GAMConfig(
     fine=32,
 )
 
-MEDIUM = dataclasses.replace(SMALL, trunk="resnet50", key_channels=128, channel_attention=True)
+MEDIUM = dataclasses.replace(
+    SMALL, remember_every=5, trunk="resnet50", key_channels=128, channel_attention=True
+)
 
 
 @dataclass(frozen=True)

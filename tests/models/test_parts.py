@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from torchvision.models import resnet18, resnet50
 
-from vcut.engine.aggregate import aggregate
+from vcut.engine.aggregate import aggregate, aggregate_logits
 from vcut.models.parts import context, matching
 from vcut.models.parts.attention import ChannelAttention
 from vcut.models.parts.backbone import Trunk
@@ -183,6 +183,14 @@ def test_aggregation_is_the_stm_formula():
     odds = all_p / (1 - all_p)
     expected = odds / odds.sum(1, keepdim=True)
     torch.testing.assert_close(aggregate(logits).double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("spread", [1, 10, 100])
+def test_aggregation_is_the_softmax_that_is_trained_with(count, spread):
+    logits = spread * torch.randn(2, count, 9, 11, generator=torch.Generator().manual_seed(count))
+    expected = aggregate_logits(logits).softmax(1)
+    torch.testing.assert_close(aggregate(logits), expected, rtol=1e-4, atol=1e-7)
 
 
 def test_aggregation_stays_finite_when_all_is_certain():

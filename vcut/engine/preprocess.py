@@ -21,15 +21,22 @@ class Geometry:
     padded: tuple[int, int]
 
     def to_model(self, rgb: Tensor) -> Tensor:
-        """H,W,3 uint8 to 1,3,h,w float in 0..1, padded at the right and bottom by repeating the edge."""
-        return self._pad(resized(rgb, self.inner)[None]).contiguous(memory_format=torch.channels_last)
+        """H,W,3 uint8 to 1,3,h,w float in 0..1, channels last, padded at the right and bottom by repeating the edge."""
+        picture = resized(rgb, self.inner)
+        height, width = self.inner
+        frame = torch.empty((1, 3, *self.padded), device=rgb.device, memory_format=torch.channels_last)
+        frame[0, :, :height, :width] = picture
+        frame[0, :, :height, width:] = picture[..., -1:]
+        frame[0, :, height:] = frame[0, :, height - 1 : height]
+        return frame
 
     def masks_to_model(self, labels: np.ndarray, ids: tuple[int, ...], device: torch.device) -> Tensor:
         """H,W label map to 1,N,h,w soft masks, one an id."""
         planes = torch.stack([torch.from_numpy(labels == i) for i in ids])[None].to(device).float()
         if self.inner != self.source:
             planes = functional.interpolate(planes, self.inner, mode="bilinear", antialias=True).clamp_(0, 1)
-        return self._pad(planes)
+        bottom, right = self.padded[0] - self.inner[0], self.padded[1] - self.inner[1]
+        return functional.pad(planes, (0, right, 0, bottom), mode="replicate") if bottom or right else planes
 
     def unpadded(self, planes: Tensor) -> Tensor:
         """1,C,h,w of the padded size to the size the model sees: a view."""
@@ -40,10 +47,6 @@ class Geometry:
         if self.inner == self.source:
             return planes
         return functional.interpolate(planes, self.source, mode="bilinear", align_corners=False)
-
-    def _pad(self, planes: Tensor) -> Tensor:
-        bottom, right = self.padded[0] - planes.shape[-2], self.padded[1] - planes.shape[-1]
-        return functional.pad(planes, (0, right, 0, bottom), mode="replicate") if bottom or right else planes
 
 
 def resized(rgb: Tensor, size: tuple[int, int]) -> Tensor:

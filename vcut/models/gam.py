@@ -78,8 +78,8 @@ class GAMConfig(ModelConfig):
 
 
 # Remembering every 8th frame, and sooner where objects move (vcut.engine.whereabouts): every frame drifts, as what went
-# wrong is remembered, too (J&F of the first gam-s on dev 0.832 at every frame, 0.851 at every 5th). MEDIUM: every 5th, as
-# STM; with every 8th gam loses 0.005 on dev. docs/training.md has more.
+# wrong is remembered, too (J&F of the first gam-s on dev 0.832 at every frame, 0.851 at every 5th). MEDIUM: every 5th,
+# as STM; with every 8th gam loses 0.005 on dev. docs/training.md has more.
 SMALL = GAMConfig(
     remember_every=8,
     trunk="resnet18",
@@ -96,9 +96,7 @@ SMALL = GAMConfig(
     fine=32,
 )
 
-MEDIUM = dataclasses.replace(
-    SMALL, remember_every=5, trunk="resnet50", key_channels=128, channel_attention=True
-)
+MEDIUM = dataclasses.replace(SMALL, remember_every=5, trunk="resnet50", key_channels=128, channel_attention=True)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from vcut.engine.preprocess import fit
 from vcut.engine.propagator import Propagator
@@ -169,10 +170,13 @@ def test_only_some_frames_are_remembered_in_full():
 
 
 def test_frame_goes_to_the_model_and_back():
-    rgb = np.tile(np.linspace(0, 255, 101, dtype=np.uint8)[None, :, None], (70, 1, 3))
+    rgb = np.random.default_rng(0).integers(0, 256, (70, 101, 3), np.uint8)
     geometry = fit(70, 101, 70)
     tensor = geometry.to_model(torch.from_numpy(rgb))
     assert tensor.shape == (1, 3, 80, 112) and tensor.min() >= 0 and tensor.max() <= 1
+    assert tensor.is_contiguous(memory_format=torch.channels_last)
+    picture = geometry.unpadded(tensor)
+    assert torch.equal(tensor, functional.pad(picture, (0, 112 - 101, 0, 80 - 70), mode="replicate"))
     back = geometry.to_source(geometry.unpadded(tensor))
     assert np.array_equal((back[0].permute(1, 2, 0) * 255).round().byte().numpy(), rgb)
 

@@ -70,11 +70,12 @@ def test_a_window_gives_what_the_whole_frame_gives_there(name):
         region = find_region(own[0])
         part = model.segment_within(memory, model.encode(region.around.cut(frames[1], 1)), region)
     assert part.shape == expected.shape
-    for plane, truth, window in zip(part[0], expected[0], region.each, strict=True):
+    # the second object is a piece of the ground, which looks like all of it: how much of that is found may differ
+    for plane, truth, window, least in zip(part[0], expected[0], region.each, (0.99, 0.9), strict=True):
         rows, columns = slice(16 * window.top, 16 * window.bottom), slice(16 * window.left, 16 * window.right)
         # nowhere beyond the window, and within it where the whole frame says so, too (out of reach)
         assert (plane == NOWHERE).sum() == plane.numel() - (truth[rows, columns] > NOWHERE).sum()
-        assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > 0.97
+        assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > least
 
 
 @pytest.mark.parametrize("name", ["gam-s", "gam"])

@@ -177,7 +177,7 @@ def test_frame_goes_to_the_model_and_back():
     assert tensor.is_contiguous(memory_format=torch.channels_last)
     picture = geometry.unpadded(tensor)
     assert torch.equal(tensor, functional.pad(picture, (0, 112 - 101, 0, 80 - 70), mode="replicate"))
-    back = geometry.to_source(geometry.unpadded(tensor))
+    back = geometry.to_source(picture)
     assert np.array_equal((back[0].permute(1, 2, 0) * 255).round().byte().numpy(), rgb)
 
 

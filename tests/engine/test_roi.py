@@ -60,6 +60,7 @@ def test_an_object_at_the_rim_of_its_window_may_go_on_beyond_it():
 def test_a_window_gives_what_the_whole_frame_gives_there(name):
     model = load_model(name)
     frames, labels = disc([(150, 200), (150, 210)])
+    frames[:, 30:90, 420:520] = (30, 60, 200)  # the second object: a patch that is not as the ground around it
     frames = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, None] / 255
     own = torch.stack([torch.from_numpy(labels[0]).float(), masks((30, 90, 420, 520))[0]])[None]
     with torch.inference_mode():
@@ -70,12 +71,11 @@ def test_a_window_gives_what_the_whole_frame_gives_there(name):
         region = find_region(own[0])
         part = model.segment_within(memory, model.encode(region.around.cut(frames[1], 1)), region)
     assert part.shape == expected.shape
-    # the second object is a piece of the ground, which looks like all of it: how much of that is found may differ
-    for plane, truth, window, least in zip(part[0], expected[0], region.each, (0.99, 0.9), strict=True):
+    for plane, truth, window in zip(part[0], expected[0], region.each, strict=True):
         rows, columns = slice(16 * window.top, 16 * window.bottom), slice(16 * window.left, 16 * window.right)
         # nowhere beyond the window, and within it where the whole frame says so, too (out of reach)
         assert (plane == NOWHERE).sum() == plane.numel() - (truth[rows, columns] > NOWHERE).sum()
-        assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > least
+        assert ((plane > 0) == (truth > 0))[rows, columns].float().mean() > 0.97
 
 
 @pytest.mark.parametrize("name", ["gam-s", "gam"])

@@ -71,6 +71,7 @@ class Matte:
         frame = (torch.from_numpy(rgb) if isinstance(rgb, np.ndarray) else rgb).to(probabilities.device).contiguous()
         planes = probabilities[1:] if self.options.separate else 1 - probabilities[:1]
         planes = planes.float().clamp(0, 1)
+        # In planes, shrunk or not: pixel by pixel, weighing colours by place takes many times as long.
         picture = resized(frame, (planes.shape[1], planes.shape[2])).contiguous()
         past, still = self._recall(frame, picture, planes)
         alpha = torch.zeros(len(planes), *frame.shape[:2], device=frame.device)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ def s3(monkeypatch) -> Iterator[S3Bucket]:
     for name, value in {**account, "AWS_ENDPOINT_URL_S3": server.address}.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
-    yield S3Bucket(server, f"films-{id(server)}")
+    # moto keeps what lies in buckets for as long as the process lives, whatever server it was
+    yield S3Bucket(server, f"films-{uuid4()}")
     s3fs.S3FileSystem.clear_instance_cache()
     server.close()
 

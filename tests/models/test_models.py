@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from vcut.engine.aggregate import aggregate
+from vcut.engine.roi import joined
 from vcut.errors import OptionError, WeightsError
 from vcut.models.base import other_objects
-from vcut.models.region import NOWHERE
+from vcut.models.region import NOWHERE, Window
 from vcut.models.registry import ARCHITECTURES, build_model, rebuild_model
 from vcut.weights.file import load_file, save_weights
 
@@ -48,6 +49,29 @@ def test_three_verbs_carry_objects_with_a_memory_of_fixed_size(model):
     assert len(set(sizes)) == 1 and sizes[0] > 0
     if hasattr(memory, "context"):
         assert memory.context.frames.flatten().tolist() == [4, 4, 4]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("within", [False, True])
+def test_frames_are_matched_with_the_first_and_the_last_but_one_remembered(within):
+    torch.manual_seed(0)
+    model = build_model("gam-s").eval()
+    frames, masks = frames_and_masks(2)
+    others, height, width = other_objects(masks), HEIGHT // 16, WIDTH // 16
+    region = joined([Window(0, height, 0, width)] * 2, height, width)
+    memory, keyframes = None, []
+    for frame in frames:
+        features = model.encode(frame)
+        if memory is None or not within:
+            memory = model.remember(memory, features, frame, masks, others)
+        else:
+            memory = model.remember_within(memory, features, frame, masks, others, region)
+        keyframes.append(memory.previous)
+        last_but_one = keyframes[max(0, len(keyframes) - 2)]
+        for both, first, later in zip(
+            memory.reference.tensors, keyframes[0].tensors, last_but_one.tensors, strict=True
+        ):
+            assert torch.equal(both, torch.cat([first, later], 2))
 
 
 @torch.no_grad()

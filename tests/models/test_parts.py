@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -145,6 +147,21 @@ def test_matching_reads_by_a_softmax_over_remembered_locations_within_the_window
     far = ((ys[:, None] - ys).abs() > 2) | ((xs[:, None] - xs).abs() > 2)
     expected = (-distance / 2).masked_fill(far, float("-inf")).softmax(2)
     torch.testing.assert_close(weights(2), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_later_frame_counts_less_and_alone_knows_what_has_changed():
+    torch.manual_seed(0)
+    keys = 20 * torch.randn(1, 16, 10, 6)  # 60 places that do not look alike
+    first, changed = keys.chunk(2, 2)
+    one, other = torch.zeros(1, 3, 5, 6), torch.ones(1, 3, 5, 6)
+    values = torch.cat([one, other], 2)
+
+    def found(query: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+        return matching.read(query, torch.cat([first, later], 2), values, 1, later=matching.Later(5, 3.0))
+
+    torch.testing.assert_close(found(changed, changed), other)
+    even = 1 / (1 + math.exp(3.0))
+    torch.testing.assert_close(found(first, first), torch.full_like(one, even), rtol=1e-2, atol=1e-4)
 
 
 def test_matching_a_frame_with_itself_gives_its_values_back():

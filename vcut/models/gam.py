@@ -6,8 +6,8 @@ needs most:
 
 * a light mask encoder that builds on the frame's features instead of encoding the picture again;
 * the normalised context (see :mod:`vcut.models.parts.context`);
-* besides the context, pixel matching with the first frame and, in a window, with the last one remembered. Each holds
-  one frame, so memory stays fixed in time;
+* besides the context, pixel matching with the first frame, in ``gam-s`` with the last but one remembered, too, and, in
+  a window, with the last one. These are three frames at most, so memory stays fixed in time;
 * a slim decoder that ends at stride 2.
 
 ``gam`` has the paper's ResNet-50 for frames, its C_N and its channel attention; ``gam-s`` a ResNet-18.
@@ -56,6 +56,8 @@ class GAMConfig(ModelConfig):
         value_channels: C_M.
         context: how the global context weighs locations.
         reference: match with the first frame, too.
+        later: ... and with the last but one remembered, taken to be so much less alike (see
+            :mod:`vcut.models.parts.matching`); 0 leaves it out, as does one of ``reference`` and ``window``.
         window: match with the last remembered frame within so many locations at stride 16; 0 leaves it out.
         channel_attention: Eq. 4-7.
         previous_masks: masks the embedding sees (Eq. 8: 3); 0 leaves it out.
@@ -69,6 +71,7 @@ class GAMConfig(ModelConfig):
     value_channels: int = 512
     context: context.ContextKind = "raw"
     reference: bool = False
+    later: float = 0.0
     window: int = 0
     channel_attention: bool = True
     previous_masks: int = 3
@@ -77,17 +80,18 @@ class GAMConfig(ModelConfig):
     fine: int = 0
 
 
-# Remembering every 8th frame, and sooner where objects move (vcut.engine.whereabouts): every frame drifts, as what went
-# wrong is remembered, too (J&F of the first gam-s on dev 0.832 at every frame, 0.851 at every 5th). MEDIUM: every 5th,
-# as STM; with every 8th gam loses 0.005 on dev. docs/training.md has more.
+# Of every frame that is remembered what went wrong is remembered, too (J&F of the first gam-s on dev 0.832 with every
+# one, 0.851 with every 5th); fast objects have more of them remembered (vcut.engine.whereabouts). docs/training.md has
+# how these were chosen.
 SMALL = GAMConfig(
-    remember_every=8,
+    remember_every=10,
     trunk="resnet18",
     mask_encoder="light",
     key_channels=64,
     value_channels=256,
     context="softmax",
     reference=True,
+    later=4.0,
     window=7,
     channel_attention=False,
     previous_masks=1,
@@ -96,7 +100,9 @@ SMALL = GAMConfig(
     fine=32,
 )
 
-MEDIUM = dataclasses.replace(SMALL, remember_every=5, trunk="resnet50", key_channels=128, channel_attention=True)
+MEDIUM = dataclasses.replace(
+    SMALL, remember_every=5, trunk="resnet50", key_channels=128, later=0.0, channel_attention=True
+)
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,11 @@ class Keyframe(TensorRecord):
 
 @dataclass(frozen=True)
 class GAMMemory(Memory):
-    """Fixed in time: context of each object, first and last frame (``None`` when not used), the last soft masks.
+    """Fixed in time: context of each object, frames to match with (``None`` when not used), the last soft masks.
 
-    ``masks``: B*N,2*previous_masks,H/4,W/4, newest first: own, others, own, others, ...
+    ``reference``: the first frame and, with ``later``, below it the last but one that was remembered (the first again
+    where there is none yet): 2*H rows then. ``previous``: the last one. ``masks``: B*N,2*previous_masks,H/4,W/4, newest
+    first: own, others, own, others, ...
     """
 
     context: context.Context
@@ -135,6 +143,7 @@ class GAM(SeesMasks):
         self.mask_encoder = encoder(channels, config.value_channels)
         self.query = conv3(channels[3], config.key_channels)
         self.matches = config.reference or config.window > 0
+        self.later = config.later if config.reference and config.window > 0 else 0.0
         if self.matches:
             self.key = conv3(channels[3], config.key_channels)
         self.value = conv3(channels[3], config.value_channels)
@@ -170,13 +179,21 @@ class GAM(SeesMasks):
         # one encoder for memory and query (3.2.2): the frame's query features are its key in the context
         new = context.summarise(per_object(features.query, objects), value, self.config.context)
         keyframe = Keyframe(features.key, value) if features.key is not None else None
-        reference = past.reference if past else keyframe if self.config.reference else None
         return GAMMemory(
             context.merge(past.context, new) if past else new,
-            reference,
+            self._reference(past, keyframe) if self.config.reference else None,
             keyframe if self.config.window else None,
             self.pushed(past, masks, others),
         )
+
+    def _reference(self, past: GAMMemory | None, keyframe: Keyframe) -> Keyframe:
+        """What a whole frame is matched with once ``keyframe`` is the last one."""
+        if not self.later:
+            return past.reference if past else keyframe
+        if past is None:
+            return keyframe.map(lambda first: torch.cat([first, first], 2))
+        later = iter(past.previous.tensors)
+        return past.reference.map(lambda both: torch.cat([both.chunk(2, 2)[0], next(later)], 2))
 
     def remember_within(
         self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, region: Region
@@ -187,7 +204,8 @@ class GAM(SeesMasks):
         both = around.cut(mask_pairs(masks, others), 1)
         value = self.mask_encoder(around.cut(frames, 1), features, both, masks.shape[1])
         last = Keyframe(around.put(last.key, features.key), around.put(last.value, value))
-        return dataclasses.replace(memory, previous=last, masks=self.pushed(memory, masks, others))
+        reference = self._reference(memory, last) if self.config.reference else None
+        return dataclasses.replace(memory, reference=reference, previous=last, masks=self.pushed(memory, masks, others))
 
     def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
         assert isinstance(memory, GAMMemory)
@@ -201,7 +219,9 @@ class GAM(SeesMasks):
         query = per_object(features.query, objects)
         reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
         if memory.reference is not None:
-            reads.append(matching.read(features.key, memory.reference.key, memory.reference.value, objects))
+            first, rows = memory.reference, memory.reference.key.shape[2] // 2
+            later = matching.Later(rows, self.later) if self.later else None
+            reads.append(matching.read(features.key, first.key, first.value, objects, later=later))
         if memory.previous is not None:
             previous = memory.previous.map(window.cut) if window else memory.previous
             reads.append(matching.read(features.key, previous.key, previous.value, objects, self.config.window))
@@ -228,6 +248,7 @@ class GAM(SeesMasks):
         maps += self.embedding_maps(memory, features.f16.dtype)
         if memory.reference is not None:
             carried = functional.avg_pool2d(fold_objects(first)[:, None], STRIDE).to(features.key.dtype)
-            found = matching.read(features.key, memory.reference.key, carried, objects).float()
+            key = memory.reference.key[:, :, : carried.shape[2]]  # of the first frame alone
+            found = matching.read(features.key, key, carried, objects).float()
             maps.append(Map("first mask, matched", found, each=True, low=0, high=1))
         return maps

@@ -157,7 +157,7 @@ def test_a_later_frame_counts_less_and_alone_knows_what_has_changed():
     values = torch.cat([one, other], 2)
 
     def found(query: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-        return matching.read(query, torch.cat([first, later], 2), values, 1, later=matching.Later(5, 3.0))
+        return matching.read(query, torch.cat([first, later], 2), values, 1, later=matching.Later(30, 3.0))
 
     torch.testing.assert_close(found(changed, changed), other)
     even = 1 / (1 + math.exp(3.0))

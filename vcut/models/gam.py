@@ -112,6 +112,10 @@ class Keyframe(TensorRecord):
     key: Tensor
     value: Tensor
 
+    def above(self, other: Keyframe) -> Keyframe:
+        """Both, this one's rows first."""
+        return Keyframe(torch.cat([self.key, other.key], 2), torch.cat([self.value, other.value], 2))
+
 
 @dataclass(frozen=True)
 class GAMMemory(Memory):
@@ -181,19 +185,20 @@ class GAM(SeesMasks):
         keyframe = Keyframe(features.key, value) if features.key is not None else None
         return GAMMemory(
             context.merge(past.context, new) if past else new,
-            self._reference(past, keyframe) if self.config.reference else None,
+            self._reference(past, keyframe),
             keyframe if self.config.window else None,
             self.pushed(past, masks, others),
         )
 
-    def _reference(self, past: GAMMemory | None, keyframe: Keyframe) -> Keyframe:
+    def _reference(self, past: GAMMemory | None, keyframe: Keyframe | None) -> Keyframe | None:
         """What a whole frame is matched with once ``keyframe`` is the last one."""
+        if not self.config.reference:
+            return None
         if not self.later:
             return past.reference if past else keyframe
         if past is None:
-            return keyframe.map(lambda first: torch.cat([first, first], 2))
-        later = iter(past.previous.tensors)
-        return past.reference.map(lambda both: torch.cat([both.chunk(2, 2)[0], next(later)], 2))
+            return keyframe.above(keyframe)
+        return past.reference.map(lambda both: both.chunk(2, 2)[0]).above(past.previous)
 
     def remember_within(
         self, memory: Memory, features: Features, frames: Tensor, masks: Tensor, others: Tensor, region: Region
@@ -204,8 +209,8 @@ class GAM(SeesMasks):
         both = around.cut(mask_pairs(masks, others), 1)
         value = self.mask_encoder(around.cut(frames, 1), features, both, masks.shape[1])
         last = Keyframe(around.put(last.key, features.key), around.put(last.value, value))
-        reference = self._reference(memory, last) if self.config.reference else None
-        return dataclasses.replace(memory, reference=reference, previous=last, masks=self.pushed(memory, masks, others))
+        reference, masks = self._reference(memory, last), self.pushed(memory, masks, others)
+        return dataclasses.replace(memory, reference=reference, previous=last, masks=masks)
 
     def read(self, memory: Memory, features: Features, window: Window | None = None) -> Tensor:
         assert isinstance(memory, GAMMemory)
@@ -219,9 +224,9 @@ class GAM(SeesMasks):
         query = per_object(features.query, objects)
         reads = [context.distribute(query, memory.context, self.config.context).to(local.dtype)]
         if memory.reference is not None:
-            first, rows = memory.reference, memory.reference.key.shape[2] // 2
-            later = matching.Later(rows, self.later) if self.later else None
-            reads.append(matching.read(features.key, first.key, first.value, objects, later=later))
+            reference = memory.reference
+            later = matching.Later(reference.key[0, 0].numel() // 2, self.later) if self.later else None
+            reads.append(matching.read(features.key, reference.key, reference.value, objects, later=later))
         if memory.previous is not None:
             previous = memory.previous.map(window.cut) if window else memory.previous
             reads.append(matching.read(features.key, previous.key, previous.value, objects, self.config.window))

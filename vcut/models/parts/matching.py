@@ -1,8 +1,8 @@
 """Pixel matching with remembered frames: the first (reference) and a later one, or the one just past within a window.
 
-They are of a fixed number, so their size does not grow with time. Similarity is the negative squared
-distance of keys (STCN, Cheng et al. 2021), softmaxed over the remembered locations; it depends on frames only, so it is
-computed once and shared by all objects. A frame is worked through in bands of rows, so that what is needed meanwhile
+They are of a fixed number, so their size does not grow with time. Similarity is the negative squared distance of keys
+(STCN, Cheng et al. 2021), softmaxed over the remembered locations; it depends on frames only, so it is computed once
+and shared by all objects. A frame is worked through in bands of rows, so that what is needed meanwhile
 stays bounded, and with a window only the rows within reach are looked at.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class Later:
     the first is to count, and what is later is taken to be less alike than it is.
 
     Attributes:
-        count: of rows, or locations.
+        count: of locations.
         handicap: what is taken off its similarity; one of 4 leaves it 2 % of the weight of what is as alike.
     """
 
@@ -51,14 +51,12 @@ def read(
         value: B*N,D,H,W of each object there.
         objects: N.
         radius: locations further away than this (in locations) are left out.
-        later: which rows are of a later frame.
+        later: which locations are of a later frame; only without a radius.
 
     Returns:
         B*N,D,h,w: at each location the mean of all values, weighed by :func:`affinity`.
     """
     height, width = query.shape[-2:]
-    if later is not None:
-        later = replace(later, count=later.count * key.shape[-1])
     queries, keys, values = _locations(query), _locations(key), _locations(value)
     found = []
     for top, bottom in _bands(height, width * keys.shape[1], radius, query.device.type):

@@ -8,8 +8,9 @@ import torch
 from moving import disc, overlap
 
 from vcut import load_model
+from vcut.engine import propagator
 from vcut.engine.propagator import Propagator
-from vcut.engine.roi import MARGIN, WHOLE_EVERY, find_region, goes_beyond, joined
+from vcut.engine.roi import MARGIN, WHOLE_EVERY, bounded, find_region, goes_beyond, joined, occupied
 from vcut.engine.runtime import Runtime
 from vcut.models.base import other_objects
 from vcut.models.region import NOWHERE, Region, Window
@@ -107,6 +108,47 @@ def test_what_was_seen_of_a_frame_is_remembered_and_the_rest_is_as_before(name):
     assert torch.equal(part.masks, expected.masks) and torch.equal(part.reference.key, memory.reference.key)
 
 
+def squares(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Soft masks of some squares, and logits that show them a bit elsewhere, some in a corner of the frame, too."""
+    random = np.random.default_rng(seed)
+    own, logits = torch.zeros(count, HEIGHT, WIDTH), torch.full((1, count, HEIGHT, WIDTH), -3.0)
+    for plane, found in zip(own, logits[0], strict=True):
+        y, x, side, by = random.integers((0, 0, 1, -60), (HEIGHT // 2, WIDTH // 2, 320, 60))
+        plane[y : y + side, x : x + side] = random.choice((0.05, 0.2, 1.0), p=(0.1, 0.3, 0.6))
+        found[max(0, y + by) : max(0, y + by + side), x : x + side] = 2.0
+        found[0, 0] = random.choice((-3.0, 2.0))
+    return own, logits
+
+
+def test_objects_are_found_where_a_network_that_sees_a_part_would_look():
+    kinds = set()
+    for seed in range(100):
+        own, logits = squares(1 + seed % 3, seed)
+        region, expected, kind = find_region(own), logits, "not to be seen"
+        if region is not None:
+            kind = "beyond" if goes_beyond(logits[0], region) else "within"
+        if kind == "within":
+            windows = zip(region.each, logits.split(1, 1), strict=True)
+            expected = torch.cat([w.paste(w.cut(plane, 1), HEIGHT // 16, WIDTH // 16) for w, plane in windows], 1)
+            kind = "large" if torch.equal(expected, logits) else kind
+        assert torch.equal(bounded(logits, occupied(own)), expected)
+        kinds.add(kind)
+    assert kinds == {"not to be seen", "beyond", "within", "large"}
+
+
+def test_what_looks_like_the_object_elsewhere_is_not_it_though_the_network_sees_it(monkeypatch):
+    frames, labels = disc([(150, 120 + 4 * t) for t in range(5)])
+    twins, places = disc([(150, 520)] * 5)
+    frames[1:] = np.where(places[1:, :, :, None], twins[1:], frames[1:])
+    found, pixels = follow(frames, labels[0], False)
+    assert pixels == [HEIGHT * WIDTH] * 4
+    for mine, truth in zip(found, labels, strict=True):
+        assert overlap(mine, truth) > 0.85 and not mine[:, 320:].any()
+    monkeypatch.setattr(propagator, "bounded", lambda logits, cells: logits)
+    found, _ = follow(frames, labels[0], False)
+    assert all(overlap(mine[:, 320:], there[:, 320:]) > 0.8 for mine, there in zip(found[1:], places[1:], strict=True))
+
+
 def follow(frames: np.ndarray, first: np.ndarray, roi: bool | None) -> tuple[list[np.ndarray], list[int]]:
     """Label maps, and how many pixels the network saw of each frame after the first."""
     model, seen = load_model(), []
@@ -156,14 +198,15 @@ def test_an_object_that_outruns_its_window_is_looked_for_in_the_whole_frame_at_o
     assert overlap(parts[2], labels[2]) > 0.8
 
 
-def test_a_saved_state_knows_where_to_look(tmp_path):
+@pytest.mark.parametrize("roi", [True, False])
+def test_a_saved_state_knows_where_to_look(roi, tmp_path):
     frames, labels = disc([(150, 120 + 10 * t) for t in range(5)])
     model = load_model()
-    first = Propagator(model, CPU, size=HEIGHT, roi=True)
+    first = Propagator(model, CPU, size=HEIGHT, roi=roi)
     first.start(frames[0], labels[0])
     first.step(frames[1])
     torch.save(first.state(), tmp_path / "state.pt")
-    second = Propagator(model, CPU, size=HEIGHT, roi=True)
+    second = Propagator(model, CPU, size=HEIGHT, roi=roi)
     second.restore(torch.load(tmp_path / "state.pt", weights_only=True))
     for frame in frames[2:]:
         assert np.array_equal(first.step(frame).levels, second.step(frame).levels)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vcut.engine.aggregate import combine
 from vcut.engine.preprocess import Geometry, fit
 from vcut.engine.recorded import RecordedStep
-from vcut.engine.roi import WHOLE_EVERY, find_region, goes_beyond
+from vcut.engine.roi import WHOLE_EVERY, bounded, find_region, goes_beyond, occupied
 from vcut.engine.room import too_large
 from vcut.engine.rules import DEFAULT_RULE, Rule
 from vcut.engine.runtime import Runtime, choose_runtime
@@ -35,7 +35,8 @@ class Propagator:
         every: a frame in so many is remembered in full, instead of the model's own ``remember_every``; more of them
             where objects move fast (:mod:`vcut.engine.whereabouts`).
         roi: look at frames after the first only where the objects are (:mod:`vcut.engine.roi`), if the model can; at
-            most of those to be remembered, too, if it can keep such a part. On a CPU when left out.
+            most of those to be remembered, too, if it can keep such a part. On a CPU when left out. Without, frames are
+            looked at in full, and objects found where they would be looked for.
         times: where the time of steps is added up: ``preprocess``, ``encode``, ``segment`` (context read and mask
             decoder), ``aggregate``, ``remember``.
         recorded: replay a recorded step from the second on (:mod:`vcut.engine.recorded`), if the model can, looks at
@@ -85,12 +86,13 @@ class Propagator:
         self.memories: list[Memory] = []
         self._then: Tensor | None = None  # cells of the objects in the last frame that was remembered in full
         self._region: Region | None = None  # where the next frame is looked at; None for all of it
+        self._near: Tensor | None = None  # cells that the objects of the next frame are near to, where all is looked at
         self._first: tuple[np.ndarray, np.ndarray] | None = None  # kept until a first step has worked
 
     @property
     def round(self) -> int:
-        """Steps from one frame that is looked at in full and remembered to the next."""
-        return self.every * (WHOLE_EVERY if self.roi and self.model.keeps_region else 1)
+        """Steps from one frame whose objects are looked for anywhere, and that is remembered, to the next."""
+        return self.every * (WHOLE_EVERY if self.model.keeps_region else 1)
 
     @property
     def memory_bytes(self) -> int:
@@ -114,6 +116,7 @@ class Propagator:
             "rule": self.rule,
             "roi": self.roi,
             "region": self._region and self._region.to_dict(),
+            "near": None if self._near is None else self._near.cpu(),
             "then": None if self._then is None else self._then.cpu(),
             "ids": self._ids,
             "at_once": self._at_once,
@@ -136,7 +139,8 @@ class Propagator:
         self._at_once = state["at_once"]
         self._frames = state["frames"]
         self._region = state["region"] and Region.from_dict(state["region"])
-        then = state["then"]
+        near, then = state["near"], state["then"]
+        self._near = None if near is None else near.to(self.runtime.device)
         self._then = None if then is None else then.to(self.runtime.device)
         self._first = None
         self._recorded = None
@@ -173,7 +177,8 @@ class Propagator:
         with self.runtime.autocast():
             self.memories = self._remembered([], frame, self.model.encode(frame), masks, True)
             self._frames = 1
-            self._region = self._region_after(masks)
+            self._near = occupied(self._shown(masks)[0]) if self.model.by_region and not self.roi else None
+            self._look_near(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
         found = self._rounded(planes)
         self._then = cells(found[1:]) if self.model.follows else None
@@ -217,6 +222,7 @@ class Propagator:
         found = self._recorded.look(rgb)
         self._recorded.remember(self._due(found))
         self._frames += 1
+        self._look_anywhere()
         return self._result(rgb, found)
 
     def _go_on(self, rgb: np.ndarray) -> Step:
@@ -233,7 +239,7 @@ class Propagator:
                     masks, fully = probabilities[:, 1:], self._due(found)
                     self.memories = self._remembered(self.memories, frame, features, masks, fully, region)
                     self._frames += 1
-                    self._region = self._region_after(masks)
+                    self._look_near(masks)
         if failed:
             self._fall_back(*self._first)
             return self._go_on(rgb)
@@ -272,13 +278,13 @@ class Propagator:
         frame = self._geometry.to_model(rgb)
         with self.runtime.autocast():
             features = self.model.encode(frame)
-            logits = torch.cat([self.model.segment(memory, features) for memory in memories], 1)
-            probabilities = combine(logits, self.rule)
+            probabilities = combine(self._found_in(features, memories), self.rule)
         return self._rounded(probabilities), (frame, features, probabilities[:, 1:])
 
     def _kept(self, seen: tuple[Tensor, Features, Tensor], memories: Sequence[Memory], fully: bool) -> list[Memory]:
         """The second part (:data:`vcut.engine.recorded.Remember`)."""
         with self.runtime.autocast():
+            self._note(seen[2])
             return self._remembered(memories, *seen, fully)
 
     def _look(self, frame: Tensor) -> tuple[Features, Tensor, Region | None]:
@@ -296,13 +302,28 @@ class Propagator:
         with self.times("encode"):
             features = self.model.encode(frame)
         with self.times("segment"):
-            return features, torch.cat([self.model.segment(memory, features) for memory in self.memories], 1), None
+            return features, self._found_in(features, self.memories), None
 
-    def _region_after(self, masks: Tensor) -> Region | None:
-        """Where the next frame is looked at, after one with such masks; ``None`` for all of it."""
-        if not self.roi or self._frames % self.round == 0:
-            return None
-        return find_region(self._shown(masks)[0])
+    def _found_in(self, features: Features, memories: Sequence[Memory]) -> Tensor:
+        """Logits 1,N,H,W of a frame that is looked at in full."""
+        logits = torch.cat([self.model.segment(memory, features) for memory in memories], 1)
+        return logits if self._near is None else bounded(logits, self._near)
+
+    def _look_near(self, masks: Tensor) -> None:
+        """The next frame's objects are looked for near where they are in one with such masks, or anywhere."""
+        self._region = find_region(self._shown(masks)[0]) if self.roi and self._frames % self.round else None
+        self._note(masks)
+        self._look_anywhere()
+
+    def _note(self, masks: Tensor) -> None:
+        """Where objects are, for a next frame that is looked at in full; the tensor stays, recorded steps read it."""
+        if self._near is not None:
+            self._near.copy_(occupied(self._shown(masks)[0]))
+
+    def _look_anywhere(self) -> None:
+        """Objects are as good as everywhere once a round."""
+        if self._near is not None and self._frames % self.round == 0:
+            self._near.fill_(True)
 
     def _due(self, found: Tensor) -> bool:
         """Whether a frame of such label probabilities N+1,h,w is remembered in full: one of so many is, and one whose

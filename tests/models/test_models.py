@@ -53,9 +53,10 @@ def test_three_verbs_carry_objects_with_a_memory_of_fixed_size(model):
 
 @torch.no_grad()
 @pytest.mark.parametrize("within", [False, True])
-def test_frames_are_matched_with_the_first_and_the_last_but_one_remembered(within):
+@pytest.mark.parametrize("name", ["gam-s", "gam"])
+def test_frames_are_matched_with_the_first_and_the_last_but_one_remembered(name, within):
     torch.manual_seed(0)
-    model = build_model("gam-s").eval()
+    model = build_model(name).eval()
     frames, masks = frames_and_masks(2)
     others, height, width = other_objects(masks), HEIGHT // 16, WIDTH // 16
     region = joined([Window(0, height, 0, width)] * 2, height, width)

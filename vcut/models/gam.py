@@ -6,8 +6,8 @@ needs most:
 
 * a light mask encoder that builds on the frame's features instead of encoding the picture again;
 * the normalised context (see :mod:`vcut.models.parts.context`);
-* besides the context, pixel matching with the first frame, in ``gam-s`` with the last but one remembered, too, and, in
-  a window, with the last one. These are three frames at most, so memory stays fixed in time;
+* besides the context, pixel matching with the first frame and the last but one remembered, and, in a window, with the
+  last one. These are three frames, so memory stays fixed in time;
 * a slim decoder that ends at stride 2.
 
 ``gam`` has the paper's ResNet-50 for frames, its C_N and its channel attention; ``gam-s`` a ResNet-18.
@@ -82,7 +82,7 @@ class GAMConfig(ModelConfig):
 
 # Of every frame that is remembered what went wrong is remembered, too (J&F of the first gam-s on dev 0.832 with every
 # one, 0.851 with every 5th); fast objects have more of them remembered (vcut.engine.whereabouts). docs/training.md has
-# how these were chosen.
+# how these were chosen. What a handicap means hangs on how sharply a network's keys tell places apart.
 SMALL = GAMConfig(
     remember_every=10,
     trunk="resnet18",
@@ -101,7 +101,7 @@ SMALL = GAMConfig(
 )
 
 MEDIUM = dataclasses.replace(
-    SMALL, remember_every=5, trunk="resnet50", key_channels=128, later=0.0, channel_attention=True
+    SMALL, remember_every=5, trunk="resnet50", key_channels=128, later=50.0, channel_attention=True
 )
 
 

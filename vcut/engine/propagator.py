@@ -172,12 +172,12 @@ class Propagator:
         self.memories = []
         self._frames = 0
         self._recorded = None
+        self._near = None
         masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
         frame = self._geometry.to_model(self._upload(rgb))
         with self.runtime.autocast():
             self.memories = self._remembered([], frame, self.model.encode(frame), masks, True)
             self._frames = 1
-            self._near = occupied(self._shown(masks)[0]) if self.model.by_region and not self.roi else None
             self._look_near(masks)
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
         found = self._rounded(planes)
@@ -317,8 +317,9 @@ class Propagator:
 
     def _note(self, masks: Tensor) -> None:
         """Where objects are, for a next frame that is looked at in full; the tensor stays, recorded steps read it."""
-        if self._near is not None:
-            self._near.copy_(occupied(self._shown(masks)[0]))
+        if self.model.by_region and not self.roi:
+            now = occupied(self._shown(masks)[0])
+            self._near = now if self._near is None else self._near.copy_(now)
 
     def _look_anywhere(self) -> None:
         """Objects are as good as everywhere once a round."""

@@ -1,7 +1,7 @@
 """The path of a clip: decode > preprocess > encode > read context > decode mask > aggregate > matte > write.
 
-Decoding runs ahead and, where there are cores for it, writing behind in threads of their own; between them one frame
-at a time goes through the model, so no more than a few frames are held however long the clip is.
+Decoding runs ahead, and matte and writing behind, in threads of their own where there are cores for it; between them
+one frame at a time goes through the model, so no more than a few frames are held however long the clip is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import torch
 
+from vcut.engine.cores import EXACT, WriteBeside
 from vcut.engine.queues import WriteAtOnce, WriteBehind, read_ahead
+from vcut.engine.runtime import Runtime
 from vcut.engine.step import Step
 from vcut.errors import VcutError
 from vcut.journal import Journal, Kept
@@ -31,9 +33,7 @@ from vcut.video.writer import Writers, open_writers
 from vcut.work import open_clip, open_network, seen
 
 FEW_CORES = 4
-"""With no more of them, a CPU writes a frame before it turns to the next. The network has use for all cores, and waits
-in each of its layers for the slowest: on two cores ``gam-s`` takes half as long again beside an encoder, and 480p goes
-to VP9 at 3.3 frames/s instead of 4.1, to labels at 4.0 instead of 5.0."""
+"""With no more of them, a CPU has none to spare for what is done beside the network (:mod:`vcut.engine.cores`)."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,9 @@ class Summary:
         frames: how many.
         resumed: how many of them were known from a run that was stopped.
         seconds: wall time from the first frame read to the last written.
-        stages: seconds by stage: ``decode`` and ``write`` run in threads beside ``network`` (preprocessing to
-            probabilities) and ``matte``, on a GPU beside each other, too; ``wait`` is what was waited for the writers:
-            all of ``write`` on a CPU of few cores. On a GPU, ``network`` is the time to give it its work, and its own
-            is in ``matte``.
+        stages: seconds by stage: ``decode`` runs beside ``network`` (preprocessing to probabilities), and so may
+            ``matte`` and ``write`` (:func:`hands`); ``wait`` is what was waited for the writers. On a GPU, ``network``
+            is the time to give it its work, and its own is in ``matte``.
         architecture, weights: of the network; the file.
         runtime: device and number format.
         memory_bytes: what the model remembers of the clip, bytes.
@@ -147,6 +146,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             span=options.span,
             split=mask.ids if options.split else None,
             names=clip.names,
+            threads=max(1, torch.get_num_threads() // 2) if _few_cores(clip.runtime) else 0,
         )
         network = stack.enter_context(open_network(options, clip, notice))
         for text in mask.notices:
@@ -166,16 +166,9 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             with times("wait"):
                 behind.put((cutout, kept))
 
-        # A GPU goes on with the next frame while the matte of this one is waited for; a CPU has its hands full.
-        on_cpu = clip.runtime.device.type == "cpu"
-        in_turns = on_cpu and torch.get_num_threads() <= FEW_CORES
+        cutting_by, writing_by = hands(clip.runtime)
         frames = 0
-        with (
-            times("total"),
-            writers,
-            (WriteAtOnce if in_turns else WriteBehind)(output.write) as behind,
-            (WriteAtOnce if on_cpu else WriteBehind)(cut) as cutting,
-        ):
+        with times("total"), writers, writing_by(output.write) as behind, cutting_by(cut) as cutting:
             for frame in read_ahead(times.each("decode", clip.source)):
                 with times("network"):
                     step = network.step(seen(frame, info))
@@ -204,6 +197,28 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             notices=tuple(notices),
             losses=(*clip.source.warnings, *(sounds[0].warnings if sounds else ())),
         )
+
+
+Hand = type[WriteAtOnce] | type[WriteBehind] | type[WriteBeside]
+
+
+def _few_cores(runtime: Runtime) -> bool:
+    return runtime.device.type == "cpu" and torch.get_num_threads() <= FEW_CORES
+
+
+def hands(runtime: Runtime) -> tuple[Hand, Hand]:
+    """What hands a frame on from the network to the matte, and from there to the writers.
+
+    A GPU goes on with the next frame while the matte of this one is waited for, and while it is written. So does a CPU
+    with cores to spare while a frame is written. One of few cores leaves one of them to matte and writers together, or,
+    where results would change with the number of threads, does all in turns.
+    """
+    if runtime.device.type != "cpu":
+        return WriteBehind, WriteBehind
+    if not _few_cores(runtime):
+        return WriteAtOnce, WriteBehind
+    shares = runtime.dtype in EXACT and torch.get_num_threads() > 1
+    return WriteBeside if shares else WriteAtOnce, WriteAtOnce
 
 
 class _Output:

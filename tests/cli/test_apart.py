@@ -1,4 +1,4 @@
-"""Mattes in a thread of their own, as on a GPU."""
+"""Mattes and writers in threads of their own, as on a GPU, on a CPU with cores to spare and on one without."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import vcut.pipeline
 from vcut import SegmentOptions, segment_video
-from vcut.engine.queues import WriteBehind
+from vcut.engine.cores import WriteBeside
+from vcut.engine.queues import WriteAtOnce, WriteBehind
+from vcut.engine.runtime import Runtime
 from vcut.errors import OutputError
 from vcut.matte.cutter import Cutter
+from vcut.pipeline import FEW_CORES, hands
 from vcut.video.writer import Writers
 
 
@@ -22,18 +26,24 @@ def cut(scene, out: Path) -> dict[str, bytes]:
     return {str(file.relative_to(out.parent)): file.read_bytes() for file in files}
 
 
-def test_the_result_is_the_same_whoever_is_slow(scene, tmp_path, monkeypatch):
+HANDS = [(WriteBehind, WriteBehind), (WriteAtOnce, WriteBehind), (WriteBeside, WriteAtOnce)]
+
+
+@pytest.mark.parametrize("hands", HANDS)
+def test_the_result_is_the_same_whoever_is_slow(scene, tmp_path, monkeypatch, hands):
+    monkeypatch.setattr(vcut.pipeline, "hands", lambda _: (WriteAtOnce, WriteAtOnce))
     expected = cut(scene, tmp_path / "a" / "cut")
-    monkeypatch.setattr(vcut.pipeline, "WriteAtOnce", WriteBehind)
+    monkeypatch.setattr(vcut.pipeline, "hands", lambda _: hands)
     assert cut(scene, tmp_path / "b" / "cut") == expected and len(expected) == 21  # ten frames twice, and a video
     real = Cutter.__call__
     monkeypatch.setattr(Cutter, "__call__", lambda *args: (time.sleep(0.05), real(*args))[1])
     assert cut(scene, tmp_path / "c" / "cut") == expected
 
 
+@pytest.mark.parametrize("hands", HANDS)
 @pytest.mark.parametrize("place", [(Cutter, "__call__"), (Writers, "write")])
-def test_an_error_on_the_way_out_ends_the_run_and_leaves_nothing(scene, tmp_path, monkeypatch, place):
-    monkeypatch.setattr(vcut.pipeline, "WriteAtOnce", WriteBehind)
+def test_an_error_on_the_way_out_ends_the_run_and_leaves_nothing(scene, tmp_path, monkeypatch, place, hands):
+    monkeypatch.setattr(vcut.pipeline, "hands", lambda _: hands)
 
     def full(*_):
         raise OutputError("no space left")
@@ -42,3 +52,19 @@ def test_an_error_on_the_way_out_ends_the_run_and_leaves_nothing(scene, tmp_path
     with pytest.raises(OutputError, match="no space left"):
         cut(scene, tmp_path / "cut")
     assert not list(tmp_path.glob("cut*"))
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "threads", "expected"),
+    [
+        ("cuda", torch.float16, 2, (WriteBehind, WriteBehind)),
+        ("cpu", torch.bfloat16, 2, (WriteBeside, WriteAtOnce)),
+        ("cpu", torch.int8, FEW_CORES, (WriteBeside, WriteAtOnce)),
+        ("cpu", torch.bfloat16, 1, (WriteAtOnce, WriteAtOnce)),
+        ("cpu", torch.float32, 2, (WriteAtOnce, WriteAtOnce)),
+        ("cpu", torch.bfloat16, FEW_CORES + 1, (WriteAtOnce, WriteBehind)),
+    ],
+)
+def test_who_works_beside_whom(monkeypatch, device, dtype, threads, expected):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert hands(Runtime(torch.device(device), dtype)) == expected

@@ -23,6 +23,7 @@ from vcut.cli.matte import matte_score
 from vcut.cli.segment import segment
 from vcut.cli.train import train
 from vcut.cli.weights import app as weights
+from vcut.cpu import let_idle_threads_sleep
 from vcut.errors import OptionError, VcutError
 
 STOPPED = 130
@@ -103,4 +104,5 @@ app.add_typer(weights, name="weights", help="List, show, check, fetch, convert a
 
 def main() -> None:
     """Entry point of the ``vcut`` command."""
+    let_idle_threads_sleep()
     app()

@@ -100,6 +100,11 @@ class WriteBehind(Generic[Item]):
             raise self._error
         self._waiting.put(item)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether something is not written yet."""
+        return self._waiting.unfinished_tasks > 0
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -116,3 +121,4 @@ class WriteBehind(Generic[Item]):
                     self._write(item)
                 except BaseException as error:
                     self._error = error
+            self._waiting.task_done()

@@ -32,6 +32,7 @@ class VideoWriter(Writer):
         sound: what is to be heard; closed at the end, and left out of formats that hold none.
         metadata: tags, timecode and chapters to carry over.
         span: the part of the source that is written, where sound and chapters are to end.
+        threads: of the encoder, which works by slices or by frames, whichever it can; 0 for as many as there are cores.
         out, fmt, info, overwrite, only: see :class:`Writer`.
     """
 
@@ -47,8 +48,10 @@ class VideoWriter(Writer):
         sound: Sound | None = None,
         metadata: Metadata | None = None,
         span: Span = WHOLE,
+        threads: int = 0,
     ) -> None:
         super().__init__(out, fmt, info, overwrite, only)
+        self._threads = threads
         self._composer = Composer(fmt, background, info.pixel_aspect)
         self._converter = Converter(fmt, info)
         self._sound = sound if fmt.sound else None
@@ -67,7 +70,8 @@ class VideoWriter(Writer):
         stream.pix_fmt = self.format.pixel_format
         stream.options = dict(self.format.options)
         context = stream.codec_context
-        context.thread_type = "AUTO"  # by slices or by frames, whichever the encoder can; as many as there are cores
+        context.thread_type = "AUTO"
+        context.thread_count = self._threads
         if self.format.tag:
             context.codec_tag = self.format.tag
         if self.info.time_base:

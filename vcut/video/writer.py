@@ -37,6 +37,7 @@ def open_writer(
     metadata: Metadata | None = None,
     span: Span = WHOLE,
     only: int | None = None,
+    threads: int = 0,
 ) -> Writer:
     """Check where the output goes and return its writer; nothing is made there before ``with`` is entered.
 
@@ -50,6 +51,7 @@ def open_writer(
         metadata: tags and chapters that videos carry over.
         span: the part of the source that is written.
         only: write this object alone.
+        threads: of a video's encoder; 0 for as many as there are cores.
 
     Raises:
         OutputError: the name does not fit the format, ``out`` is the source, exists, or cannot be written.
@@ -59,7 +61,16 @@ def open_writer(
     place.prepare(out, fmt, info.path, overwrite)
     if fmt.kind == "video":
         return VideoWriter(
-            out, fmt, info, overwrite, only, background=background, sound=sound, metadata=metadata, span=span
+            out,
+            fmt,
+            info,
+            overwrite,
+            only,
+            background=background,
+            sound=sound,
+            metadata=metadata,
+            span=span,
+            threads=threads,
         )
     kinds = {"sequence": SequenceWriter, "animation": AnimationWriter, "lines": LinesWriter}
     return kinds[fmt.kind](out, fmt, info, overwrite, only)
@@ -76,6 +87,7 @@ def open_writers(
     span: Span = WHOLE,
     split: Sequence[int] | None = None,
     names: Mapping[int, str] | None = None,
+    threads: int = 0,
 ) -> Writers:
     """Check where the outputs go and return one writer of them all.
 
@@ -84,7 +96,7 @@ def open_writers(
         sound: makes the sound of one video; called for each that can hold it.
         split: ids of objects that get an output of their own, in each format; None for all together.
         names: what objects are called, for the names of split outputs.
-        info, overwrite, background, metadata, span: see :func:`open_writer`.
+        info, overwrite, background, metadata, span, threads: see :func:`open_writer`.
 
     Raises:
         OutputError: one of the outputs cannot be written; nothing is begun then.
@@ -109,6 +121,7 @@ def open_writers(
                 metadata=metadata,
                 span=span,
                 only=only,
+                threads=threads,
             )
             for fmt, out, only in rows
         ]

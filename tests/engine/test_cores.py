@@ -1,0 +1,113 @@
+"""A network leaves a core to what is done beside it, and finds the same as with all of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+import torch
+from moving import disc
+from torch import nn
+
+from vcut.cpu import SPIN, let_idle_threads_sleep
+from vcut.engine.cores import EXACT, WriteBeside
+from vcut.engine.propagator import Propagator
+from vcut.engine.runtime import choose_runtime
+from vcut.weights import load_model
+
+PLACES = [(100 + 4 * t, 120 + 10 * t) for t in range(8)]
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+class Spy(nn.Module):
+    """Tells how many threads it runs with."""
+
+    def forward(self, _: object) -> int:
+        return torch.get_num_threads()
+
+
+def test_a_core_is_left_while_something_is_written_and_no_longer():
+    spy, gate, there = Spy(), threading.Event(), []
+
+    def write(_: object) -> None:
+        there.append(torch.get_num_threads())
+        assert gate.wait(30)
+
+    with WriteBeside(write) as beside:
+        assert spy(0) == 2
+        beside.put("frame")
+        assert spy(0) == 1 and spy(0) == 1
+        elsewhere = []
+        other = threading.Thread(target=lambda: (torch.set_num_threads(2), elsewhere.append(spy(0))))
+        other.start()
+        other.join()
+        assert elsewhere == [2]  # not in step with what is written here
+        gate.set()
+        while beside.at_work:
+            pass
+        assert spy(0) == 2
+    assert there == [1]
+
+
+@pytest.mark.parametrize("error", [None, OSError("disk full")])
+def test_all_threads_are_back_afterwards(error):
+    def write(_: object) -> None:
+        if error:
+            raise error
+
+    def run() -> None:
+        with WriteBeside(write) as beside:
+            beside.put(0)
+            Spy()(0)
+
+    if error:
+        with pytest.raises(OSError, match="disk full"):
+            run()
+    else:
+        run()
+    assert torch.get_num_threads() == 2 and Spy()(0) == 2
+
+
+@pytest.mark.parametrize("name", ["gam-s", "gam", "gc"])
+def test_results_do_not_depend_on_how_many_threads_there_are(name):
+    runtime = choose_runtime("cpu")
+    if runtime.dtype not in EXACT:
+        pytest.skip("in fp32 they do, so threads are not shared")
+    frames, labels = disc(PLACES)
+
+    def cut(turns: list[int]) -> list[torch.Tensor]:
+        propagator, found = Propagator(load_model(name), runtime, size=320), []
+
+        def change(*_: object) -> None:
+            turns.append(turns.pop(0))
+            torch.set_num_threads(turns[0])
+
+        hooks = [module.register_forward_pre_hook(change) for module in propagator.model.modules()]
+        propagator.start(frames[0], labels[0])
+        found = [propagator.step(frame).probabilities for frame in frames[1:]]
+        for hook in hooks:
+            hook.remove()
+        return found
+
+    expected = cut([2])
+    for turns in ([1], [1, 2, 2], [2, 1, 1, 1, 2]):
+        assert all(torch.equal(mine, other) for mine, other in zip(cut(turns), expected, strict=True))
+
+
+@pytest.mark.parametrize("given", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "passive"}])
+def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(monkeypatch, given):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    let_idle_threads_sleep()
+    found = {name: os.environ[name] for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY") if name in os.environ}
+    assert found == (given or {"GOMP_SPINCOUNT": str(SPIN)})

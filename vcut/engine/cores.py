@@ -1,0 +1,61 @@
+"""The cores of a CPU, shared between the network and what is done beside it.
+
+The network takes all cores, and waits in each layer for the slowest of its threads: beside an encoder that takes a
+tenth of two cores it needs half as long again. So what is done beside it has one core at a time, and while it is at
+work the network leaves it that core, from one layer to the next: between layers the number of threads may change at no
+cost (0.15 us). Then no core waits, and a clip takes what its work takes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from vcut.engine.queues import Item, WriteBehind
+
+EXACT = (torch.bfloat16, torch.int8)
+"""Number formats whose results are the same bits with any number of threads (fp32 sums in another order)."""
+
+
+class WriteBeside(WriteBehind[Item]):
+    """Hands items to ``write`` in a thread of one core, which networks that run in this thread meanwhile leave to it.
+
+    A context manager, as :class:`vcut.engine.queues.WriteBehind`; torch has the threads it had when it is left.
+    """
+
+    def __init__(self, write: Callable[[Item], None]) -> None:
+        super().__init__(write, depth=1)
+        self._all = self._taken = torch.get_num_threads()
+
+    def __enter__(self) -> Self:
+        self._owner = threading.get_ident()
+        self._hook = register_module_forward_pre_hook(self._leave_room)
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._hook.remove()
+            torch.set_num_threads(self._all)
+
+    def _work(self) -> None:
+        torch.set_num_threads(1)
+        super()._work()
+
+    def _leave_room(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
+        """Before each part of a network of the thread that hands the items over."""
+        if threading.get_ident() != self._owner:
+            return
+        threads = max(1, self._all - self.at_work)
+        if threads != self._taken:
+            torch.set_num_threads(threads)
+            self._taken = threads

@@ -73,10 +73,10 @@ def test_everything_is_written_and_hangs_together(tmp_path):
     assert "gam-s 480p 1" in again.stderr and "stm-paper 1080p 1" in again.stderr
 
 
-@pytest.mark.parametrize(("name", "steps"), [("gam", 20), ("gc", 5)])
+@pytest.mark.parametrize(("name", "steps"), [("gam", 10), ("gc", 5)])
 def test_regions_are_timed_over_whole_rounds(monkeypatch, name, steps):
     """At a small object steps look at less than the frame, but for one a round: of those that are remembered every one
-    in ``gc``, every fourth in ``gam``."""
+    in ``gc``, every second in ``gam``."""
     monkeypatch.setitem(network.SIZES, "480p", (320, 480))
     seen = []
     model = load_model(name)

@@ -39,7 +39,7 @@ class FileResult:
     Attributes:
         case: what was measured.
         fps: frames a second, file to file.
-        stages_ms: means a frame: ``decode`` and ``write`` run beside ``network``, ``matte`` and ``wait``.
+        stages_ms: means a frame, by the stages of :class:`vcut.pipeline.Summary`; some run beside others.
         peak_bytes: the most memory that the process held meanwhile (on Windows and macOS the most so far).
         error: why it could not be measured.
     """

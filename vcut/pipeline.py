@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from vcut.engine.cores import EXACT, WriteBeside
+from vcut.engine.cores import EXACT, WriteBeside, half_of_threads
 from vcut.engine.queues import WriteAtOnce, WriteBehind, read_ahead
 from vcut.engine.runtime import Runtime
 from vcut.engine.step import Step
@@ -146,7 +146,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             span=options.span,
             split=mask.ids if options.split else None,
             names=clip.names,
-            threads=max(1, torch.get_num_threads() // 2) if _few_cores(clip.runtime) else 0,
+            threads=half_of_threads() if _few_cores(clip.runtime) else 0,
         )
         network = stack.enter_context(open_network(options, clip, notice))
         for text in mask.notices:
@@ -210,8 +210,8 @@ def hands(runtime: Runtime) -> tuple[Hand, Hand]:
     """What hands a frame on from the network to the matte, and from there to the writers.
 
     A GPU goes on with the next frame while the matte of this one is waited for, and while it is written. So does a CPU
-    with cores to spare while a frame is written. One of few cores leaves one of them to matte and writers together, or,
-    where results would change with the number of threads, does all in turns.
+    with cores to spare while a frame is written. One of few leaves half of them to matte and writers together, or does
+    all in turns, where results would change with the number of threads.
     """
     if runtime.device.type != "cpu":
         return WriteBehind, WriteBehind

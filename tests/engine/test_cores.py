@@ -34,7 +34,9 @@ class Spy(nn.Module):
         return torch.get_num_threads()
 
 
-def test_a_core_is_left_while_something_is_written_and_no_longer():
+@pytest.mark.parametrize(("cores", "half", "left"), [(1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 2, 2)])
+def test_half_of_the_cores_are_left_while_something_is_written_and_no_longer(cores, half, left):
+    torch.set_num_threads(cores)
     spy, gate, there = Spy(), threading.Event(), []
 
     def write(_: object) -> None:
@@ -42,19 +44,19 @@ def test_a_core_is_left_while_something_is_written_and_no_longer():
         assert gate.wait(30)
 
     with WriteBeside(write) as beside:
-        assert spy(0) == 2
+        assert spy(0) == cores
         beside.put("frame")
-        assert spy(0) == 1 and spy(0) == 1
+        assert spy(0) == left and spy(0) == left
         elsewhere = []
-        other = threading.Thread(target=lambda: (torch.set_num_threads(2), elsewhere.append(spy(0))))
+        other = threading.Thread(target=lambda: (torch.set_num_threads(cores), elsewhere.append(spy(0))))
         other.start()
         other.join()
-        assert elsewhere == [2]  # not in step with what is written here
+        assert elsewhere == [cores]  # not in step with what is written here
         gate.set()
         while beside.at_work:
             pass
-        assert spy(0) == 2
-    assert there == [1]
+        assert spy(0) == cores
+    assert there == [half]
 
 
 @pytest.mark.parametrize("error", [None, OSError("disk full")])

@@ -1,9 +1,9 @@
 """The cores of a CPU, shared between the network and what is done beside it.
 
 The network takes all cores, and waits in each layer for the slowest of its threads: beside an encoder that takes a
-tenth of two cores it needs half as long again. So what is done beside it has one core at a time, and while it is at
-work the network leaves it that core, from one layer to the next: between layers the number of threads may change at no
-cost (0.15 us). Then no core waits, and a clip takes what its work takes.
+tenth of two cores it needs half as long again. So what is done beside it has half of the cores, and while it is at work
+the network leaves it these, from one layer to the next: between layers the number of threads may change at no cost
+(0.15 us). Then no core waits, and a clip takes what its work takes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,14 @@ EXACT = (torch.bfloat16, torch.int8)
 """Number formats whose results are the same bits with any number of threads (fp32 sums in another order)."""
 
 
+def half_of_threads() -> int:
+    """Half of the threads that torch has here, at least one."""
+    return max(1, torch.get_num_threads() // 2)
+
+
 class WriteBeside(WriteBehind[Item]):
-    """Hands items to ``write`` in a thread of one core, which networks that run in this thread meanwhile leave to it.
+    """Hands items to ``write`` in a thread that has half of the cores; a network in this thread leaves it these
+    meanwhile.
 
     A context manager, as :class:`vcut.engine.queues.WriteBehind`; torch has the threads it had when it is left.
     """
@@ -32,6 +38,7 @@ class WriteBeside(WriteBehind[Item]):
     def __init__(self, write: Callable[[Item], None]) -> None:
         super().__init__(write, depth=1)
         self._all = self._taken = torch.get_num_threads()
+        self._half = half_of_threads()
 
     def __enter__(self) -> Self:
         self._owner = threading.get_ident()
@@ -48,14 +55,15 @@ class WriteBeside(WriteBehind[Item]):
             torch.set_num_threads(self._all)
 
     def _work(self) -> None:
-        torch.set_num_threads(1)
+        torch.get_num_threads()  # at first asked in a thread, it takes over what another has set last
+        torch.set_num_threads(self._half)
         super()._work()
 
     def _leave_room(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
         """Before each part of a network of the thread that hands the items over."""
         if threading.get_ident() != self._owner:
             return
-        threads = max(1, self._all - self.at_work)
+        threads = max(1, self._all - self._half) if self.at_work else self._all
         if threads != self._taken:
             torch.set_num_threads(threads)
             self._taken = threads

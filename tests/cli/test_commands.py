@@ -82,6 +82,11 @@ def test_evaluate_beats_the_copied_mask(scene, tmp_path):
     assert means["network"]["J"] > 0.8 > 0.6 > means["copy"]["J"]
 
 
+def hear_interrupts() -> None:
+    """What is started in the background by a shell does not, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing_behind(scene, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
@@ -89,7 +94,7 @@ def test_ctrl_c_leaves_nothing_behind(scene, tmp_path):
         Image.fromarray(scene.frames[i % 10]).save(frames / f"{i:04d}.jpg")
     out = tmp_path / "out" / "cut.mov"
     arguments = [sys.executable, "-m", "vcut", "segment", frames, "--mask", scene.mask, "-o", out]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out").glob(".*")) if (tmp_path / "out").exists() else True:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()

@@ -23,11 +23,12 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, 
 
 Module = TypeVar("Module", bound=nn.Module)
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 """Parameters of glibc's mallopt(3)."""
 
-MALLOC = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30, M_TOP_PAD: 64 << 20}
-"""Bytes; 32 MiB is the highest threshold that glibc takes."""
+MALLOC = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30, M_TOP_PAD: 64 << 20, M_ARENA_MAX: 1}
+"""Bytes; 32 MiB is the highest threshold that glibc takes. And one heap for all threads: with one for the thread that
+makes mattes and writes, too, 1080p to ProRes has a peak of 1.60 GB instead of 1.40."""
 
 
 @dataclass(frozen=True)

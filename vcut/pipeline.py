@@ -136,6 +136,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             sounds.append(Sound(options.input))
             return sounds[-1]
 
+        cutting_by, writing_by = hands(clip.runtime)
         writers = open_writers(
             clip.outputs,
             info,
@@ -146,7 +147,7 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             span=options.span,
             split=mask.ids if options.split else None,
             names=clip.names,
-            threads=half_of_threads() if _few_cores(clip.runtime) else 0,
+            threads=half_of_threads() if cutting_by is WriteBeside else 0,
         )
         network = stack.enter_context(open_network(options, clip, notice))
         for text in mask.notices:
@@ -166,7 +167,6 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             with times("wait"):
                 behind.put((cutout, kept))
 
-        cutting_by, writing_by = hands(clip.runtime)
         frames = 0
         with times("total"), writers, writing_by(output.write) as behind, cutting_by(cut) as cutting:
             for frame in read_ahead(times.each("decode", clip.source)):
@@ -202,10 +202,6 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
 Hand = type[WriteAtOnce] | type[WriteBehind] | type[WriteBeside]
 
 
-def _few_cores(runtime: Runtime) -> bool:
-    return runtime.device.type == "cpu" and torch.get_num_threads() <= FEW_CORES
-
-
 def hands(runtime: Runtime) -> tuple[Hand, Hand]:
     """What hands a frame on from the network to the matte, and from there to the writers.
 
@@ -215,9 +211,10 @@ def hands(runtime: Runtime) -> tuple[Hand, Hand]:
     """
     if runtime.device.type != "cpu":
         return WriteBehind, WriteBehind
-    if not _few_cores(runtime):
+    threads = torch.get_num_threads()
+    if threads > FEW_CORES:
         return WriteAtOnce, WriteBehind
-    shares = runtime.dtype in EXACT and torch.get_num_threads() > 1
+    shares = runtime.dtype in EXACT and threads > 1
     return WriteBeside if shares else WriteAtOnce, WriteAtOnce
 
 

@@ -28,8 +28,9 @@ def test_the_report_says_what_went_in_and_came_out(scene, tmp_path):
     assert [entry["id"] for entry in found["objects"]] == [1, 3]
     assert found["model"]["architecture"] == "gam-s" and found["model"]["context_bytes"] > 0
     seconds = found["seconds"]
-    assert {"decode", "network", "matte", "write", "wait"} < set(seconds)
-    assert seconds["network"] + seconds["matte"] + seconds["wait"] <= seconds["total"]
+    stages = {"decode", "network", "matte", "write", "wait"}
+    assert stages < set(seconds) and all(0 <= seconds[stage] <= seconds["total"] for stage in stages)
+    assert seconds["matte"] + seconds["wait"] <= seconds["total"]  # one after the other, beside the network or not
     assert found["peak_memory_bytes"]["resident"] > 100e6
 
 

@@ -24,8 +24,12 @@ def pictures(video: Path) -> list[bytes]:
         return [frame.to_ndarray(format="rgba").tobytes() for frame in container.decode(video=0)]
 
 
+OFTEN = "import vcut.journal; vcut.journal.SECONDS = 0.3; from vcut.cli import main; main()"
+"""The command, with a state before a fast machine is at the end of so short a clip."""
+
+
 def kill_when_it_has_a_state(arguments: tuple[object, ...], journal: Path) -> None:
-    command = [sys.executable, "-m", "vcut", *map(str, arguments)]
+    command = [sys.executable, "-c", OFTEN, *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not (journal / "state.pt").is_file():
             assert process.poll() is None, "the run was over before it could be killed"

@@ -86,7 +86,7 @@ def test_results_do_not_depend_on_how_many_threads_there_are(name):
     frames, labels = disc(PLACES)
 
     def cut(turns: list[int]) -> list[torch.Tensor]:
-        propagator, found = Propagator(load_model(name), runtime, size=320), []
+        propagator = Propagator(load_model(name), runtime, size=320)
 
         def change(*_: object) -> None:
             turns.append(turns.pop(0))

@@ -37,7 +37,7 @@ class WriteBeside(WriteBehind[Item]):
 
     def __init__(self, write: Callable[[Item], None]) -> None:
         super().__init__(write, depth=1)
-        self._all = self._taken = torch.get_num_threads()
+        self._all = torch.get_num_threads()
         self._half = half_of_threads()
 
     def __enter__(self) -> Self:
@@ -61,9 +61,5 @@ class WriteBeside(WriteBehind[Item]):
 
     def _leave_room(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
         """Before each part of a network of the thread that hands the items over."""
-        if threading.get_ident() != self._owner:
-            return
-        threads = max(1, self._all - self._half) if self.at_work else self._all
-        if threads != self._taken:
-            torch.set_num_threads(threads)
-            self._taken = threads
+        if threading.get_ident() == self._owner:
+            torch.set_num_threads(max(1, self._all - self._half) if self.at_work else self._all)

@@ -22,7 +22,7 @@ import torch
 from vcut.atomic import replacing
 from vcut.engine.step import LEVELS, Step
 from vcut.errors import OutputError, ResumeError
-from vcut.masks.extent import extent
+from vcut.masks.extent import span
 
 SECONDS = 2.0
 """Between two states."""
@@ -155,10 +155,9 @@ def pack(levels: np.ndarray) -> bytes:
     Only the part is stored where not all is background, of the background what it differs by from what the objects
     leave, and low and high bytes apart: half as much, in half the time, as the whole in one.
     """
-    rest = levels[0] + levels[1:].sum(0, dtype=np.uint16) - np.uint16(LEVELS)
-    inside = (levels[0] != LEVELS) | (rest != 0)
-    rows, columns = extent(inside)
-    part = np.stack([plane[rows, columns] for plane in (rest, *levels[1:])])
+    rows, columns = (span((levels[0].min(axis) < LEVELS) | (levels[1:].max((0, 1 + axis)) > 0)) for axis in (1, 0))
+    part = levels[:, rows, columns].copy()
+    part[0] += part[1:].sum(0, dtype=np.uint16) - np.uint16(LEVELS)
     low_and_high = part.reshape(-1, 1).view(np.uint8).T.tobytes()
     return _HEAD.pack(*levels.shape, rows.start, rows.stop, columns.start, columns.stop) + zlib.compress(
         low_and_high, 1

@@ -172,7 +172,7 @@ def test_only_some_frames_are_remembered_in_full():
 def test_frame_goes_to_the_model_and_back():
     rgb = np.random.default_rng(0).integers(0, 256, (70, 101, 3), np.uint8)
     geometry = fit(70, 101, 70)
-    tensor = geometry.to_model(torch.from_numpy(rgb))
+    tensor = geometry.to_model(geometry.shrunk(torch.from_numpy(rgb)))
     assert tensor.shape == (1, 3, 80, 112) and tensor.min() >= 0 and tensor.max() <= 1
     assert tensor.is_contiguous(memory_format=torch.channels_last)
     picture = geometry.unpadded(tensor)

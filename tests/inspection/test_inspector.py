@@ -58,7 +58,10 @@ def test_maps_are_of_the_frame_that_was_asked_for(model):
     first = asked.maps
     asked.step(frames[1])
     assert asked.maps is first, "nobody asked"
-    memory, features = asked.memories[0], model.encode(asked._geometry.to_model(torch.from_numpy(frames[2])))
+    memory, features = (
+        asked.memories[0],
+        model.encode(asked._geometry.to_model(asked._geometry.shrunk(torch.from_numpy(frames[2])))),
+    )
     asked.look(frames[2])
     assert asked.maps is not first
     shown = {part.name: part.values for part in asked.maps}

@@ -3,7 +3,9 @@
 The network takes all cores, and waits in each layer for the slowest of its threads: beside an encoder that takes a
 tenth of two cores it needs half as long again. So what is done beside it has half of the cores, and while it is at work
 the network leaves it these, from one layer to the next: between layers the number of threads may change at no cost
-(0.15 us). Then no core waits, and a clip takes what its work takes.
+(0.15 us). Then no core waits, and a clip takes what its work takes. What it finds is the same whenever frames are
+written: convolutions give the same bits with any number of threads, and the rest that counts has all of them all the
+time (:mod:`vcut.models.parts.order`).
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from vcut.engine.queues import Item, WriteBehind
+from vcut.models.parts.order import fix_threads
 
 EXACT = (torch.bfloat16, torch.int8)
-"""Number formats whose results are the same bits with any number of threads (fp32 sums in another order)."""
+"""Number formats in which convolutions give the same bits with any number of threads (fp32 sums in another order)."""
 
 
 def half_of_threads() -> int:
@@ -39,10 +42,12 @@ class WriteBeside(WriteBehind[Item]):
         super().__init__(write, depth=1)
         self._all = torch.get_num_threads()
         self._half = half_of_threads()
+        self._rest = max(1, self._all - self._half)
 
     def __enter__(self) -> Self:
         self._owner = threading.get_ident()
         self._hook = register_module_forward_pre_hook(self._leave_room)
+        fix_threads(self._all)
         return super().__enter__()
 
     def __exit__(
@@ -52,6 +57,7 @@ class WriteBeside(WriteBehind[Item]):
             super().__exit__(kind, error, trace)
         finally:
             self._hook.remove()
+            fix_threads(None)
             torch.set_num_threads(self._all)
 
     def _work(self) -> None:
@@ -62,4 +68,4 @@ class WriteBeside(WriteBehind[Item]):
     def _leave_room(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
         """Before each part of a network of the thread that hands the items over."""
         if threading.get_ident() == self._owner:
-            torch.set_num_threads(max(1, self._all - self._half) if self.at_work else self._all)
+            torch.set_num_threads(self._rest if self.at_work else self._all)

@@ -174,7 +174,8 @@ class Propagator:
         self._recorded = None
         self._near = None
         masks = self._geometry.masks_to_model(labels, self._ids, self.runtime.device)
-        frame = self._geometry.to_model(self._upload(rgb))
+        picture = self._geometry.shrunk(self._upload(rgb))
+        frame = self._geometry.to_model(picture)
         with self.runtime.autocast():
             self.memories = self._remembered([], frame, self.model.encode(frame), masks, True)
             self._frames = 1
@@ -182,7 +183,7 @@ class Propagator:
         planes = torch.cat([(1 - masks.sum(1, keepdim=True)).clamp_(0, 1), masks], 1)
         found = self._rounded(planes)
         self._then = cells(found[1:]) if self.model.follows else None
-        return self._result(rgb, found, labels)
+        return self._result(rgb, found, labels, picture)
 
     @torch.inference_mode()
     def step(self, rgb: np.ndarray) -> Step:
@@ -227,7 +228,8 @@ class Propagator:
 
     def _go_on(self, rgb: np.ndarray) -> Step:
         with self.times("preprocess"):
-            frame = self._geometry.to_model(self._upload(rgb))
+            picture = self._geometry.shrunk(self._upload(rgb))
+            frame = self._geometry.to_model(picture)
         with self.runtime.autocast():
             features, logits, region = self._look(frame)
             failed = self._first is not None and not logits.isfinite().all()
@@ -247,7 +249,7 @@ class Propagator:
         if self.records:  # a first step has worked
             self._recorded = RecordedStep(self._seen_whole, self._kept, self._upload, rgb.shape, self.memories)
             self.memories = self._recorded.memories
-        return self._result(rgb, found)
+        return self._result(rgb, found, picture=picture)
 
     def _within_memory(self, attempt: Callable[[], Step]) -> Step:
         """What an attempt gives; where the first frames do not fit, with all forgotten and fewer objects at once."""
@@ -275,7 +277,7 @@ class Propagator:
 
     def _seen_whole(self, rgb: Tensor, memories: Sequence[Memory]) -> tuple[Tensor, tuple[Tensor, Features, Tensor]]:
         """The first part of a step as work that is always the same (:data:`vcut.engine.recorded.Look`)."""
-        frame = self._geometry.to_model(rgb)
+        frame = self._geometry.to_model(self._geometry.shrunk(rgb))
         with self.runtime.autocast():
             features = self.model.encode(frame)
             probabilities = combine(self._found_in(features, memories), self.rule)
@@ -352,8 +354,10 @@ class Propagator:
         """Label probabilities 1,N+1,H,W as they leave: N+1,h,w, without padding, in steps."""
         return (self._geometry.unpadded(planes)[0].float() * LEVELS).round_() / LEVELS
 
-    def _result(self, rgb: np.ndarray, probabilities: Tensor, labels: np.ndarray | None = None) -> Step:
-        return Step(probabilities, self._ids, self._geometry, rgb if self.refine else None, labels)
+    def _result(
+        self, rgb: np.ndarray, probabilities: Tensor, labels: np.ndarray | None = None, picture: Tensor | None = None
+    ) -> Step:
+        return Step(probabilities, self._ids, self._geometry, rgb if self.refine else None, labels, picture)
 
     def _shown(self, masks: Tensor) -> Tensor:
         """Masks 1,n,h,w of all that goes through the model: the objects', and by the rule of unions all merged."""

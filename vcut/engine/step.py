@@ -26,6 +26,7 @@ class Step:
         rgb: H,W,3 uint8, the frame, whose edges the map is to follow; ``None`` leaves it to the probabilities alone. It
             is looked at when the map is asked for, and must not be written to before.
         labels: the map, where it is known already (the first frame's).
+        picture: the frame as the model saw it (:meth:`Geometry.shrunk`), if it is at hand; the rest as with ``rgb``.
     """
 
     def __init__(
@@ -35,12 +36,18 @@ class Step:
         geometry: Geometry,
         rgb: np.ndarray | None = None,
         labels: np.ndarray | None = None,
+        picture: Tensor | None = None,
     ) -> None:
         self.probabilities = probabilities
         self.ids = ids
         self._geometry = geometry
         self._rgb = rgb
         self._given = labels
+        self._picture = picture
+
+    def picture_of(self, rgb: np.ndarray) -> Tensor | None:
+        """3,h,w in 0..255: the picture that the model saw, if it is of this very frame."""
+        return self._picture if rgb is self._rgb else None
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -48,8 +55,12 @@ class Step:
         if self._given is not None:
             return self._given.astype(np.uint8, copy=False)
         with torch.inference_mode():
-            labels = self._plain if self._rgb is None else outline(self._rgb, self.probabilities, self.ids)
+            labels = self._plain if self._rgb is None else self._by_the_picture
         return labels.cpu().numpy()
+
+    @property
+    def _by_the_picture(self) -> Tensor:
+        return outline(self._rgb, self.probabilities, self.ids, self._picture)
 
     @property
     def _plain(self) -> Tensor:
@@ -78,7 +89,8 @@ class Step:
     @property
     def levels(self) -> np.ndarray:
         """The probabilities as N+1,h,w uint16 of 0 to ``LEVELS``; :meth:`Propagator.recall` takes them back."""
-        return (self.probabilities * LEVELS).round().to(torch.int16).cpu().numpy().view(np.uint16)
+        half = torch.tensor(0.5, device=self.probabilities.device)  # cut off, so it is rounded
+        return torch.add(half, self.probabilities, alpha=LEVELS).to(torch.int16).cpu().numpy().view(np.uint16)
 
     @cached_property
     def _at_source(self) -> Tensor:

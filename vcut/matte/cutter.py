@@ -34,20 +34,24 @@ class Cutter:
             return Cutout(frame, step.labels, np.where(step.labels > 0, 255, 0).astype(np.uint8))
         labels = step.labels if self._labels else lambda: step.labels
         rgb = at_depth(frame.rgb, False)
-        result = self._matte(rgb, step.probabilities)
+        result = self._matte(rgb, step.probabilities, step.picture_of(rgb))
         layers = [
-            self._layer(frame, rgb, alpha, colour)
-            for alpha, colour in zip(result.alpha, result.foreground, strict=True)
+            self._layer(frame, rgb, alpha, window, colour)
+            for alpha, window, colour in zip(result.alpha, result.windows, result.foreground, strict=True)
         ]
         if not self._matte.options.separate:
             return Cutout(frame, labels, layers[0].alpha, layers[0].colour)
         whole = np.maximum.reduce([layer.alpha for layer in layers])
         return Cutout(frame, labels, whole, objects=dict(zip(step.ids, layers, strict=True)))
 
-    def _layer(self, frame: Frame, rgb: np.ndarray, alpha: Tensor, colour: Tensor) -> Layer:
+    def _layer(
+        self, frame: Frame, rgb: np.ndarray, alpha: Tensor, window: tuple[slice, slice] | None, colour: Tensor
+    ) -> Layer:
         deep = self._deep or is_deep(frame.rgb)
-        levels = (alpha * (65535 if deep else 255)).round_().to(torch.int32 if deep else torch.uint8).cpu().numpy()
-        opacity = levels.astype(np.uint16) if deep else levels
+        opacity = np.zeros(alpha.shape, np.uint16 if deep else np.uint8)
+        if window is not None:
+            levels = (alpha[window] * np.iinfo(opacity.dtype).max).round_()
+            opacity[window] = levels.to(torch.int32 if deep else torch.uint8).cpu().numpy()
         return Layer(through(opacity, frame.alpha), _at_depth_of(frame.rgb, rgb, colour.cpu().numpy()))
 
 

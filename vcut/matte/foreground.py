@@ -43,10 +43,12 @@ def colour_sides(field: Field, alpha: Tensor) -> Tensor:
 def foreground_band(sides: Tensor, band: Band, alpha: Tensor) -> Tensor:
     """3,n in 0..1: the object's colours at the band's pixels; the frame's own where alpha (n) is 1."""
     own, behind = band.sample(sides).split(3)
-    axis = own - behind
-    seen = band.rgb - behind
-    a = seen.mul_(axis).sum(0).add_(alpha, alpha=PRIOR)
-    unsure = PRIOR / (axis.mul_(axis).sum(0) + PRIOR)
+    a, apart = alpha * PRIOR, torch.full_like(alpha, PRIOR)
+    for colour, f, b in zip(band.rgb, own, behind, strict=True):
+        axis = f - b
+        a.addcmul_(colour - b, axis)
+        apart.addcmul_(axis, axis)
+    unsure = PRIOR / apart
     a = a.mul_(unsure / PRIOR).clamp_(0, 1)
     rest = band.rgb - torch.lerp(behind, own, a)
     a = torch.lerp(a, torch.ones_like(a), unsure)

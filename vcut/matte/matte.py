@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vcut.engine.preprocess import resized
+from vcut.engine.preprocess import shrunk
 from vcut.matte.edges import reach, shape_edges
 from vcut.matte.field import MARGIN, SEEN, Field, find_field, lay_out, widest
 from vcut.matte.foreground import colour_sides, foreground_band
 from vcut.matte.options import MatteOptions
 from vcut.matte.refine import CERTAIN, colour_line, openness, refine_band, refine_field
-from vcut.matte.steady import Past, blend, blend_picture, stillness
+from vcut.matte.steady import Past, blend, compare
 
 BLEED = 8
 """How far the object's colours go on beyond its soft zone, where alpha is 0, in pixels of the model's picture: scaling
@@ -29,10 +29,14 @@ class MatteResult:
     Shapes: ``alpha``: K,H,W float32 in 0..1; ``foreground``: K,H,W,3 uint8, straight (not premultiplied), to be laid
     over anything with ``alpha``. K is 1, or the number of objects where they are separate. The foreground is the frame
     inside the object and away from its edges; next to them it has the object's colours, also where alpha is 0.
+
+    Attributes:
+        windows: K, the rows and columns outside of which alpha is 0; ``None`` where all of it is.
     """
 
     alpha: Tensor
     foreground: Tensor
+    windows: tuple[tuple[slice, slice] | None, ...]
 
 
 class Matte:
@@ -55,13 +59,14 @@ class Matte:
         self.past = None
 
     @torch.inference_mode()
-    def __call__(self, rgb: np.ndarray | Tensor, probabilities: Tensor) -> MatteResult:
+    def __call__(self, rgb: np.ndarray | Tensor, probabilities: Tensor, picture: Tensor | None = None) -> MatteResult:
         """The next frame's matte.
 
         Args:
             rgb: H,W,3 uint8, the source's frame.
             probabilities: N+1,h,w in 0..1 at the model's resolution (without padding), background first. Everything is
                 computed where they are.
+            picture: the frame as :func:`vcut.engine.preprocess.shrunk` gives it for the model, if it is at hand.
 
         Raises:
             ValueError: shapes that do not fit.
@@ -69,79 +74,79 @@ class Matte:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or probabilities.ndim != 3 or len(probabilities) < 2:
             raise ValueError(f"no matte of rgb {tuple(rgb.shape)} and probabilities {tuple(probabilities.shape)}")
         frame = (torch.from_numpy(rgb) if isinstance(rgb, np.ndarray) else rgb).to(probabilities.device).contiguous()
+        source = (frame.shape[0], frame.shape[1])
         planes = probabilities[1:] if self.options.separate else 1 - probabilities[:1]
-        planes = planes.float().clamp(0, 1)
-        # In planes, shrunk or not: pixel by pixel, weighing colours by place takes many times as long.
-        picture = resized(frame, (planes.shape[1], planes.shape[2])).contiguous()
-        past, still = self._recall(frame, picture, planes)
-        alpha = torch.zeros(len(planes), *frame.shape[:2], device=frame.device)
+        planes = planes.float()
+        picture = shrunk(frame, (planes.shape[1], planes.shape[2])) if picture is None else picture
+        past = self._recall(planes, source)
+        new = Past.begin(planes, source, past) if self.options.steady else None
+        alpha = torch.zeros(len(planes), *source, device=frame.device)
         foreground = frame.expand(len(planes), *frame.shape).clone()
-        band = torch.zeros_like(planes, dtype=torch.bool)
-        margin = MARGIN + math.ceil(self._reach * planes.shape[1] / frame.shape[0])
+        margin = MARGIN + math.ceil(self._reach * planes.shape[1] / source[0])
         windows = []
         for k, plane in enumerate(planes):
-            field = find_field(picture, plane, (frame.shape[0], frame.shape[1]), margin)
+            field = find_field(picture, plane, source, margin)
+            windows.append(field and field.covers)
             if field is not None:
-                before = None if past is None else (past.alpha[k], past.band[k], still)
-                windows.append((k, self._cut(field, frame, before, alpha[k], foreground[k], band[k])))
-        if self.options.steady:
-            mean = picture if past is None else blend_picture(picture, past.picture.float(), still)
-            self.past = Past(mean.half(), alpha.half(), band)
-        if self._reach:
-            for k, window in windows:
-                self._shape(alpha[k], window)
-        return MatteResult(alpha, foreground)
+                self._cut(k, field, frame, past, new, alpha[k], foreground[k])
+        self.past = new
+        for one, window in zip(alpha, windows, strict=True):
+            if self._reach and window is not None:
+                self._shape(one, window)
+        return MatteResult(alpha, foreground, tuple(windows))
 
-    def _recall(self, frame: Tensor, picture: Tensor, planes: Tensor) -> tuple[Past | None, Tensor | None]:
-        """The past, and h,w where it still holds; ``None`` where there is none that fits."""
-        past = self.past if self.options.steady else None
-        fits = past is not None and past.alpha.shape == (len(planes), *frame.shape[:2])
-        if not fits or past.picture.shape != picture.shape:
-            return None, None
-        past = past.map(lambda tensor: tensor.to(frame.device))
-        return past, stillness(picture, past.picture.float())
+    def _recall(self, planes: Tensor, source: tuple[int, int]) -> Past | None:
+        """The past; ``None`` where there is none that fits such planes K,h,w, and a source of this size."""
+        past = self.past
+        if past is None or past.band.shape != planes.shape or past.alpha.shape[1:] != source:
+            return None
+        return past.map(lambda tensor: tensor.to(planes.device))
 
     def _cut(
         self,
+        k: int,
         field: Field,
         frame: Tensor,
-        before: tuple[Tensor, Tensor, Tensor] | None,
+        past: Past | None,
+        new: Past | None,
         alpha: Tensor,
         foreground: Tensor,
-        band: Tensor,
-    ) -> tuple[slice, slice]:
+    ) -> None:
         """One object of a frame.
 
         Args:
+            k: which.
             field: its window.
             frame: H,W,3 uint8.
-            before: of the past, alpha H,W, band h,w, and h,w where it still holds.
-            alpha, foreground, band: H,W; H,W,3 uint8; h,w bool: to be written.
-
-        Returns:
-            the rows and columns of the source that the window covers.
+            past: what is remembered, if anything.
+            new: what is to be remembered, written in the window, if anything.
+            alpha, foreground: H,W; H,W,3 uint8: to be written.
         """
         open_, line = openness(field.probability), colour_line(field)
         asked = open_ > CERTAIN
-        field.put(asked, band)
-        if before is not None:
-            held = field.cut(before[2])
-            asked |= field.cut(before[1]) & (held > 0)
+        still, mean = (None, field.picture) if past is None else compare(field, past.picture)
+        if new is not None:
+            field.put(asked, new.band[k])
+            field.put(mean, new.picture)
+        if past is not None:
+            asked |= field.cut(past.band[k]) & (still > 0)
         if self._reach:
             asked = widest(asked, math.ceil(self._reach * field.scale[0]))
         if self.options.colours:
             asked |= widest(asked, BLEED) & (field.probability < SEEN)
-        rows, columns, pixels = lay_out(field, asked, frame, alpha)
+        pixels = lay_out(field, asked, frame, alpha)
         values = refine_band(field, line, open_, pixels)
-        if before is not None:
-            values = blend(values, before[0].flatten()[pixels.index].float(), pixels.sample(held[None])[0])
-        alpha.view(-1)[pixels.index] = values
+        if past is not None:
+            before = past.alpha[k].view(-1).index_select(0, pixels.index).float()
+            values = blend(values, before, pixels.sample(still[None])[0])
+        alpha.view(-1).index_copy_(0, pixels.index, values)
+        if new is not None:
+            new.alpha[k][field.covers] = alpha[field.covers].half()
         if self.options.colours:
             sides = colour_sides(field, refine_field(field, line, open_))
             colours = foreground_band(sides, pixels, values).mul_(255).round_()
             levels = torch.empty(len(pixels.index), 3, dtype=torch.uint8, device=frame.device).copy_(colours.T)
-            foreground.view(-1, 3)[pixels.index] = levels
-        return rows, columns
+            foreground.view(-1, 3).index_copy_(0, pixels.index, levels)
 
     def _shape(self, alpha: Tensor, window: tuple[slice, slice]) -> None:
         options = self.options

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vcut.matte.field import CELL, Band, Field, gather, pool, widest
+from vcut.matte.field import CELL, Band, Field, box, gather, pool, widest
 
 SURE = (0.86, 0.94)
 """Probabilities between which a pixel's say in its side's colours rises from none to full."""
@@ -50,20 +50,18 @@ def openness(probability: Tensor) -> Tensor:
     inside = (probability > 0.5).to(torch.uint8)
     contour = widest(inside, 1) & widest(1 - inside, 1)  # 1 where the eight around a pixel are not all on its side
     open_ = torch.maximum(widest(4 * probability * (1 - probability), 1), contour.to(probability.dtype))
-    return functional.avg_pool2d(open_[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    return box(open_[None], "replicate")[0]
 
 
 def colour_line(field: Field) -> Tensor:
     """5,h/CELL,w/CELL: ``m * alpha_I`` is ``planes[:3] . I - planes[3]``, and ``planes[4]`` is m."""
     picture, p = field.picture, field.probability
-    products = [picture[i] * picture[j] for i in range(3) for j in range(i, 3)]
-    values = torch.cat([torch.ones_like(p)[None], picture, torch.stack(products)])
+    values = picture.new_empty(10, *p.shape)
+    values[0], values[1:4], values[4:] = 1, picture, _products(picture)
     low, high = SURE
-    sides = ((torch.stack([p, 1 - p]) - low) / (high - low)).clamp_(0, 1)
+    sides = torch.stack([p - low, (1 - low) - p]).div_(high - low).clamp_(0, 1)
     mass, (mean_f, mean_b), (square_f, square_b) = _gather(values, sides)
-    pairs = [(i, j) for i in range(3) for j in range(i, 3)]
-    spread_f = square_f - torch.stack([mean_f[i] * mean_f[j] for i, j in pairs])
-    spread_b = square_b - torch.stack([mean_b[i] * mean_b[j] for i, j in pairs])
+    spread_f, spread_b = square_f - _products(mean_f), square_b - _products(mean_b)
     axis = mean_f - mean_b
     normal = _solve((spread_f + spread_b) / 2, axis)
     known = mass.amin(0)
@@ -79,10 +77,12 @@ def weigh(line: Tensor, colours: Tensor, probability: Tensor, open_: Tensor) -> 
         colours: 3,*.
         probability, open_: *.
     """
-    prior = PRIOR / ((open_ - CERTAIN).clamp_(min=0) + 1e-4)
-    both = (line[:3] * colours).sum(0) - line[3] + prior * probability
+    prior = PRIOR / (open_ - CERTAIN).clamp_(min=0).add_(1e-4)
+    both = torch.addcmul(-line[3], prior, probability)
+    for normal, colour in zip(line[:3], colours, strict=True):
+        both.addcmul_(normal, colour)
     low, high = WINDOW
-    return ((both / (line[4] + prior) - low) / (high - low)).clamp_(0, 1)
+    return both.div_(prior.add_(line[4])).sub_(low).div_(high - low).clamp_(0, 1)
 
 
 def refine_band(field: Field, line: Tensor, open_: Tensor, band: Band) -> Tensor:
@@ -95,6 +95,14 @@ def refine_field(field: Field, line: Tensor, open_: Tensor) -> Tensor:
     """h,w: alpha of the field's own pixels."""
     line = functional.interpolate(line[None], scale_factor=CELL, mode="bilinear", align_corners=False)[0]
     return weigh(line, field.picture, field.probability, open_)
+
+
+def _products(planes: Tensor) -> Tensor:
+    """6,*: products of planes 3,* with each other, in the order of an upper triangle."""
+    products = planes.new_empty(6, *planes.shape[1:])
+    for i, (first, count) in enumerate(((0, 3), (3, 2), (5, 1))):
+        torch.mul(planes[i], planes[i:], out=products[first : first + count])
+    return products
 
 
 def _gather(values: Tensor, sides: Tensor) -> tuple[Tensor, Tensor, Tensor]:

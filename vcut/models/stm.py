@@ -15,6 +15,7 @@ from vcut.models.base import Features, Memory, ModelConfig, SegmentationModel, m
 from vcut.models.parts.backbone import Trunk
 from vcut.models.parts.decoder import Decoder
 from vcut.models.parts.layers import SHARPNESS, conv3, initialise
+from vcut.models.parts.order import in_order
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class STM(SegmentationModel):
         return self.decoder(self.compress(x), features, objects, None)
 
 
+@in_order
 def read_memory(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """The space-time read (STM Eq. 1-2): for every location the mean of all kept values, weighed by a softmax over
     the keys' likeness.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vcut.models.parts.order import in_order
+
 
 class ChannelAttention(nn.Module):
     """Lets channels that fire together strengthen each other; starts as the identity (alpha = 0).
@@ -16,6 +18,7 @@ class ChannelAttention(nn.Module):
         super().__init__()
         self.alpha = nn.Parameter(torch.zeros(()))
 
+    @in_order
     def forward(self, x: Tensor) -> Tensor:
         """B*N,C,H,W to the same."""
         flat = x.flatten(2)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from vcut.models.base import TensorRecord
 from vcut.models.maps import Map
+from vcut.models.parts.order import in_order
 
 ContextKind = Literal["raw", "softmax"]
 EPS = 1e-4
@@ -42,6 +43,7 @@ class Context(TensorRecord):
     frames: Tensor
 
 
+@in_order
 def summarise(key: Tensor, value: Tensor, kind: ContextKind, weights: Tensor | None = None) -> Context:
     """The context of one frame (GC Eq. 1).
 
@@ -62,6 +64,7 @@ def summarise(key: Tensor, value: Tensor, kind: ContextKind, weights: Tensor | N
     return Context(product, mass, product.new_ones(product.shape[0], 1, 1))
 
 
+@in_order
 def shares(key: Tensor) -> Tensor:
     """How every location is shared out among the prototypes of the normalised context: B*N,C_N,... to the same,
     float32, whose channels sum to 1."""
@@ -94,6 +97,7 @@ def merge(past: Context, new: Context) -> Context:
     return Context(past.product * old + new.product * fresh, past.mass * old + new.mass * fresh, frames)
 
 
+@in_order
 def distribute(query: Tensor, context: Context, kind: ContextKind) -> Tensor:
     """Reads the context at every location (GC Eq. 3): ``query`` B*N,C_N,H,W -> B*N,C_M,H,W."""
     n, _, h, w = query.shape

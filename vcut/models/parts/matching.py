@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vcut.models.base import per_object
 from vcut.models.parts.constant import constant
+from vcut.models.parts.order import in_order
 
 MOST = {"cpu": 1 << 21, "cuda": 1 << 25}
 """Weights of locations that there may be at once, where a row does not have more: on a CPU what stays in its caches, on
@@ -39,6 +40,7 @@ class Later:
     handicap: float
 
 
+@in_order
 def read(
     query: Tensor, key: Tensor, value: Tensor, objects: int, radius: int | None = None, later: Later | None = None
 ) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vcut.models.parts.layers import conv1
+from vcut.models.parts.order import in_order
 
 
 def surplus(times: tuple[int, ...]) -> int:
@@ -49,13 +50,19 @@ class TemporalAttention(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
         """``query`` B,C_K,H/16,W/16 and ``key`` B,C_K,T,L to B,T, float32: logarithms of weights that sum to 1."""
-        own = self.own(key).relu().mean(3, keepdim=True)
-        first = self.first(key[:, :, :1]).relu().mean(3, keepdim=True)
-        current = self.query(query).relu().mean((2, 3), keepdim=True)
+        own = _mean(self.own(key).relu(), 3)
+        first = _mean(self.first(key[:, :, :1]).relu(), 3)
+        current = _mean(self.query(query).relu(), 2, 3)
         x = torch.cat([first.expand_as(own), own, current.expand_as(own)], 1)
         return self.regress(x).flatten(1).float().log_softmax(1)
 
 
+@in_order
+def _mean(x: Tensor, *axes: int) -> Tensor:
+    return x.mean(axes, keepdim=True)
+
+
+@in_order
 def correlate(query: Tensor, key: Tensor, weights: Tensor) -> Tensor:
     """How much of every kept location goes to every location of the frame (Eq. 4), with weighed frames (3.3).
 
@@ -75,6 +82,7 @@ def correlate(query: Tensor, key: Tensor, weights: Tensor) -> Tensor:
     return (likeness + weights.repeat_interleave(key.shape[3], 1)[:, :, None]).softmax(1)
 
 
+@in_order
 def read(values: Tensor, correlation: Tensor, size: tuple[int, int]) -> Tensor:
     """The memory reading of Eq. 5 and 9 for one or more values a location.
 

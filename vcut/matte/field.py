@@ -228,7 +228,7 @@ def _gather_wide(cells: Tensor, side: int) -> Tensor:
     return back_down @ (down @ (cells @ across.T)) @ back_across.T
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _wide(length: int, side: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """In one direction: n,length, from cells to n squares and their neighbours (0 beyond the rim); length,n, back."""
     count = -(-length // side)

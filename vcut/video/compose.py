@@ -174,6 +174,17 @@ class Composer:
                 raise ValueError(f"there is no picture of {content}")
         return pad_to_even(drawn) if self.format.even_size else drawn
 
+    def shown(self, cutout: Cutout) -> tuple[slice, slice] | None:
+        """Rows and columns outside of which the picture of a frame is 0 in all channels, with a block of such pixels
+        around what is not; ``None`` for others than cut-outs."""
+        if self.format.content != "cutout":
+            return None
+        rows, columns = (
+            slice(max(0, (side.start // _BLOCK - 1) * _BLOCK), min(length, (_blocks(side.stop) + 1) * _BLOCK))
+            for side, length in zip(extent(cutout.alpha), cutout.alpha.shape, strict=True)
+        )
+        return rows, columns
+
     def _composite(self, cutout: Cutout, seconds: Fraction, deep: bool) -> np.ndarray:
         height, width = cutout.alpha.shape
         if self._background is None:

@@ -86,7 +86,8 @@ class VideoWriter(Writer):
         source = cutout.frame
         if not self._count:
             self._start(source.pts * source.time_base)
-        frame = self._converter.frame(self._composer.picture(cutout, self._seconds(cutout)))
+        picture = self._composer.picture(cutout, self._seconds(cutout))
+        frame = self._converter.frame(picture, self._composer.shown(cutout))
         frame.pts = self._since_first(cutout)
         frame.time_base = source.time_base
         frame.duration = max(1, round(1 / (self._rate * source.time_base)))

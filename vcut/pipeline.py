@@ -169,7 +169,8 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
 
         frames = 0
         with times("total"), writers, writing_by(output.write) as behind, cutting_by(cut) as cutting:
-            for frame in read_ahead(times.each("decode", clip.source)):
+            source = times.each("decode", clip.source)
+            for frame in read_ahead(source if _may_wait(options.input) else cutting.share(source)):
                 with times("network"):
                     step = network.step(seen(frame, info))
                     kept = network.kept(step)
@@ -197,6 +198,11 @@ def _segment(options: SegmentOptions, watcher: Watcher) -> Summary:
             notices=tuple(notices),
             losses=(*clip.source.warnings, *(sounds[0].warnings if sounds else ())),
         )
+
+
+def _may_wait(source: Path) -> bool:
+    """Whether the next frame may be long in coming, without work: one that others write into a pipe."""
+    return str(source) == "-" or source.is_fifo()
 
 
 Hand = type[WriteAtOnce] | type[WriteBehind] | type[WriteBeside]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import ClassVar
 
 import pytest
@@ -117,3 +118,47 @@ def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(monkeypatch, giv
     let_idle_threads_sleep()
     found = {name: os.environ[name] for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY") if name in os.environ}
     assert found == (given or {"GOMP_SPINCOUNT": str(SPIN)})
+
+
+def test_what_is_read_takes_turns_with_what_is_written_and_counts_as_work():
+    spy, reading, read_on, there = Spy(), threading.Event(), threading.Event(), []
+
+    def source():
+        there.append(beside.at_work)
+        reading.set()
+        assert read_on.wait(30)
+        yield "frame"
+
+    def write(item: str) -> None:
+        there.append(item)
+
+    with WriteBeside(write) as beside:
+        assert not beside.at_work and spy(0) == 2
+        found: list[str] = []
+        reader = threading.Thread(target=lambda: found.extend(beside.share(source())))
+        reader.start()
+        assert reading.wait(30)
+        assert spy(0) == 1
+        beside.put("written")
+        time.sleep(0.1)
+        assert there == [True]  # not written yet
+        read_on.set()
+        reader.join()
+        assert found == ["frame"]
+    assert there == [True, "written"]
+
+
+def test_an_error_of_what_is_read_leaves_the_turn_to_the_writer():
+    def source():
+        yield 1
+        raise OSError("gone")
+
+    written: list[int] = []
+    with WriteBeside(written.append) as beside:
+        items = beside.share(source())
+        assert next(items) == 1
+        with pytest.raises(OSError, match="gone"):
+            next(items)
+        assert not beside.at_work
+        beside.put(2)
+    assert written == [2]

@@ -11,7 +11,7 @@ time (:mod:`vcut.models.parts.order`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from vcut.engine.queues import Item, WriteBehind
+from vcut.engine.queues import Item, Read, WriteBehind
 from vcut.models.parts.order import fix_threads
 
 EXACT = (torch.bfloat16, torch.int8)
@@ -33,16 +33,22 @@ def half_of_threads() -> int:
 
 class WriteBeside(WriteBehind[Item]):
     """Hands items to ``write`` in a thread that has half of the cores; a network in this thread leaves it these
-    meanwhile.
+    meanwhile. What is read ahead for the network (:meth:`share`) has the same half, in turns with that.
 
     A context manager, as :class:`vcut.engine.queues.WriteBehind`; torch has the threads it had when it is left.
     """
 
     def __init__(self, write: Callable[[Item], None]) -> None:
-        super().__init__(write, depth=1)
+        def in_turn(item: Item) -> None:
+            with self._lane:
+                write(item)
+
+        super().__init__(in_turn, depth=1)
         self._all = torch.get_num_threads()
         self._half = half_of_threads()
         self._rest = max(1, self._all - self._half)
+        self._lane = threading.Lock()
+        self._reads = False
 
     def __enter__(self) -> Self:
         self._owner = threading.get_ident()
@@ -59,6 +65,28 @@ class WriteBeside(WriteBehind[Item]):
             self._hook.remove()
             fix_threads(None)
             torch.set_num_threads(self._all)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the other half of the cores is in use."""
+        return self._reads or super().at_work
+
+    def share(self, items: Iterable[Read]) -> Iterator[Read]:
+        """The same items, each fetched while nothing is written; to be asked for in a thread of its own.
+
+        To fetch one is to be work, not waiting: nothing is written meanwhile.
+        """
+        rest = iter(items)
+        while True:
+            with self._lane:
+                self._reads = True
+                try:
+                    item = next(rest)
+                except StopIteration:
+                    return
+                finally:
+                    self._reads = False
+            yield item
 
     def _work(self) -> None:
         torch.get_num_threads()  # at first asked in a thread, it takes over what another has set last

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+Read = TypeVar("Read")
 
 DEPTH = 3
 """Frames that wait between two stages."""
@@ -74,6 +75,10 @@ class WriteAtOnce(Generic[Item]):
     def __exit__(self, *error: object) -> None:
         pass
 
+    def share(self, items: Iterable[Read]) -> Iterable[Read]:
+        """What is read meanwhile, as it is."""
+        return items
+
 
 class WriteBehind(Generic[Item]):
     """Hands items to ``write`` in a thread, at most ``depth`` waiting.
@@ -99,6 +104,10 @@ class WriteBehind(Generic[Item]):
         if self._error is not None:
             raise self._error
         self._waiting.put(item)
+
+    def share(self, items: Iterable[Read]) -> Iterable[Read]:
+        """What is read meanwhile, as it is."""
+        return items
 
     @property
     def at_work(self) -> bool:

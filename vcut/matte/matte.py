@@ -97,7 +97,7 @@ class Matte:
 
     def _recall(self, planes: Tensor, source: tuple[int, int]) -> Past | None:
         """The past; ``None`` where there is none that fits such planes K,h,w, and a source of this size."""
-        past = self.past
+        past = self.past if self.options.steady else None
         if past is None or past.band.shape != planes.shape or past.alpha.shape[1:] != source:
             return None
         return past.map(lambda tensor: tensor.to(planes.device))

@@ -63,7 +63,15 @@ def read_ahead(source: Iterable[Item], depth: int = DEPTH) -> Iterator[Item]:
         thread.join()
 
 
-class WriteAtOnce(Generic[Item]):
+class _Hand(Generic[Item]):
+    """What hands items on."""
+
+    def share(self, items: Iterable[Read]) -> Iterable[Read]:
+        """What is read meanwhile, as it is."""
+        return items
+
+
+class WriteAtOnce(_Hand[Item]):
     """Hands items to ``write`` in the thread that has them; to be used as :class:`WriteBehind` is."""
 
     def __init__(self, write: Callable[[Item], None]) -> None:
@@ -75,12 +83,8 @@ class WriteAtOnce(Generic[Item]):
     def __exit__(self, *error: object) -> None:
         pass
 
-    def share(self, items: Iterable[Read]) -> Iterable[Read]:
-        """What is read meanwhile, as it is."""
-        return items
 
-
-class WriteBehind(Generic[Item]):
+class WriteBehind(_Hand[Item]):
     """Hands items to ``write`` in a thread, at most ``depth`` waiting.
 
     A context manager: leaving it waits for what is queued (or drops it when an error is on its way out), then
@@ -104,10 +108,6 @@ class WriteBehind(Generic[Item]):
         if self._error is not None:
             raise self._error
         self._waiting.put(item)
-
-    def share(self, items: Iterable[Read]) -> Iterable[Read]:
-        """What is read meanwhile, as it is."""
-        return items
 
     @property
     def at_work(self) -> bool:

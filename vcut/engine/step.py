@@ -55,12 +55,11 @@ class Step:
         if self._given is not None:
             return self._given.astype(np.uint8, copy=False)
         with torch.inference_mode():
-            labels = self._plain if self._rgb is None else self._by_the_picture
+            if self._rgb is None:
+                labels = self._plain
+            else:
+                labels = outline(self._rgb, self.probabilities, self.ids, self._picture)
         return labels.cpu().numpy()
-
-    @property
-    def _by_the_picture(self) -> Tensor:
-        return outline(self._rgb, self.probabilities, self.ids, self._picture)
 
     @property
     def _plain(self) -> Tensor:

@@ -7,18 +7,22 @@ only the pixels of the band around edges are touched, one by one, as a list.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vcut.models.parts.constant import constants
+
 CELL = 4
 """Side of the cells that colours are gathered in, pixels of the model's picture."""
 
 SEEN = 0.02
 """Probabilities below count as nothing."""
+
+WIDE_KEPT = 256
+"""Matrices of wide neighbourhoods that are kept: windows have a few sizes, and change them from frame to frame."""
 
 MARGIN = 6 * CELL
 """Surroundings of an object that belong to its window, pixels of the model's picture."""
@@ -228,7 +232,7 @@ def _gather_wide(cells: Tensor, side: int) -> Tensor:
     return back_down @ (down @ (cells @ across.T)) @ back_across.T
 
 
-@lru_cache(maxsize=256)
+@constants(WIDE_KEPT)
 def _wide(length: int, side: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """In one direction: n,length, from cells to n squares and their neighbours (0 beyond the rim); length,n, back."""
     count = -(-length // side)
